@@ -1,0 +1,1 @@
+"""Convolution layers, derived and verified."""

@@ -1,0 +1,1 @@
+"""The compiled loops, one algorithm a file; nothing here checks its arguments."""
