@@ -13,7 +13,7 @@ import numpy as np
 
 def pair(value):
     """Return (height, width) from one number for both or from a pair."""
-    return (value, value) if np.ndim(value) == 0 else tuple(value)
+    return tuple(value) if isinstance(value, tuple | list) else (value, value)
 
 
 def sides(padding, kernel_size=None, dilation=1):
@@ -105,10 +105,10 @@ def conv2d_grad_padded_input(G, F, padded_size, *, stride=1, dilation=1, groups=
     dI_pad = np.zeros((N, C_in * groups, *padded_size), G.dtype)
     for n, c, u, v in np.ndindex(dI_pad.shape):
         group, c_in = divmod(c, C_in)
-        for c_out, h, w in product(range(C_out), range(H_out), range(W_out)):
-            (k_h, left_h), (k_w, left_w) = divmod(u - h * S_h, D_h), divmod(v - w * S_w, D_w)
-            inside = 0 <= k_h < K_h and 0 <= k_w < K_w and left_h == left_w == 0
-            if inside and c_out // (C_out // groups) == group:
+        filters = range(group * C_out // groups, (group + 1) * C_out // groups)  # those of the group
+        for c_out, h, w in product(filters, range(H_out), range(W_out)):
+            (k_h, rest_h), (k_w, rest_w) = divmod(u - h * S_h, D_h), divmod(v - w * S_w, D_w)
+            if 0 <= k_h < K_h and 0 <= k_w < K_w and rest_h == rest_w == 0:
                 dI_pad[n, c, u, v] += G[n, c_out, h, w] * F[c_out, c_in, k_h, k_w]
     return dI_pad
 
