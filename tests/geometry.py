@@ -63,30 +63,36 @@ CONVS = {
 }
 
 
+def among(*values):
+    """Draw one of the values, all equally often (st.integers prefers its ends); simplest first."""
+    return st.sampled_from(values)
+
+
 @st.composite
 def _axis(draw, max_padding, same):
     """Return H, K, S, D, (before, after) with every remainder of the stride equally likely."""
-    K, D = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    S = 1 if same else draw(st.integers(1, 4))
-    before, after = draw(st.integers(0, max_padding)), draw(st.integers(0, max_padding))
+    K, D = draw(among(2, 3, 1, 4)), draw(among(1, 1, 2, 3))
+    S = 1 if same else draw(among(1, 2, 3, 4))
+    before, after = draw(among(*range(max_padding + 1))), draw(among(*range(max_padding + 1)))
     if same:
         before, after = (K - 1) * D // 2, (K - 1) * D - (K - 1) * D // 2
-    H_pad = (K - 1) * D + 1 + S * draw(st.integers(0, 2)) + draw(st.integers(0, S - 1))
-    return max(H_pad - before - after, 1), K, S, D, (before, after)
+    H_pad = (K - 1) * D + 1 + S * draw(among(1, 2, 0, 3)) + draw(among(*range(S)))
+    H = H_pad - before - after
+    return H if H > 0 else draw(among(1, 2, 3)), K, S, D, (before, after)
 
 
 @st.composite
 def convs(draw, named_padding=True):
     """Any small convolution: remainders, padding beyond the kernel, dilation, groups, N = 0."""
-    name = draw(st.sampled_from([None, None, None, "same", "valid"])) if named_padding else None
+    name = draw(among(None, None, None, "same", "valid")) if named_padding else None
     H, K_h, S_h, D_h, P_h = draw(_axis(0 if name == "valid" else 4, name == "same"))
     W, K_w, S_w, D_w, P_w = draw(_axis(0 if name == "valid" else 4, name == "same"))
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
-    C_in, C_out = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    groups = draw(among(1, 1, 2, 3))
+    C_in, C_out = groups * draw(among(2, 1)), groups * draw(among(1, 2))
     keywords = {"stride": (S_h, S_w), "padding": name or (P_h, P_w), "dilation": (D_h, D_w), "groups": groups}
     if draw(st.booleans()):
         keywords = {key: _shorter(value) for key, value in keywords.items()}
-    return Conv(draw(st.sampled_from([2, 1, 3, 0])), C_in, H, W, C_out, K_h, K_w, keywords)
+    return Conv(draw(among(2, 2, 1, 1, 3, 0)), C_in, H, W, C_out, K_h, K_w, keywords)
 
 
 def _shorter(value):
@@ -103,15 +109,15 @@ def pools(draw, dilated=True, symmetric=False):
     size, K, S, P, D = [], [], [], [], []
     ceil_mode = draw(st.booleans())
     for _ in range(2):
-        D.append(draw(st.integers(1, 3)) if dilated else 1)
-        K.append(draw(st.integers(1, 4)))
-        S.append(draw(st.integers(1, 5)))
+        D.append(draw(among(1, 2, 3)) if dilated else 1)
+        K.append(draw(among(2, 3, 4, 1)))
+        S.append(draw(among(1, 2, 3, 4, 5)))
         span = (K[-1] - 1) * D[-1] + 1
-        before = draw(st.integers(0, K[-1] // 2 if symmetric else span - 1))
-        P.append((before, before if symmetric else draw(st.integers(0, span - 1))))
+        before = draw(among(*range(K[-1] // 2 + 1 if symmetric else span)))
+        P.append((before, before if symmetric else draw(among(*range(span)))))
         least = D[-1] if before else 1  # shorter than a gap, an input could lie between two elements
         least = max(least, span - sum(P[-1]) - (S[-1] - 1 if ceil_mode else 0))
-        size.append(least + draw(st.integers(0, 2 * S[-1])))
-    shape = (draw(st.sampled_from([2, 1, 0])), draw(st.integers(1, 3)), *size)
+        size.append(least + draw(among(*range(2 * S[-1] + 1))))
+    shape = (draw(among(2, 2, 1, 1, 0)), draw(among(2, 3, 1)), *size)
     keywords = {"kernel_size": tuple(K), "stride": tuple(S), "padding": tuple(P), "ceil_mode": ceil_mode}
     return shape, keywords | ({"dilation": tuple(D)} if dilated else {})

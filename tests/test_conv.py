@@ -89,7 +89,7 @@ def test_stays_within_its_stated_error_bound(case, seed, dtype, algorithm):
     dI, dF, dB = lectcode.conv2d_backward(G, I, F, **case.keywords, algorithm=algorithm)
     exact = [X.astype(np.longdouble) for X in (I, F, B, G)]
     sizes = [abs(X) for X in exact]
-    N, C_out, H_out, W_out = O.shape
+    N, _, H_out, W_out = O.shape
     terms = {"O": F[0].size + 1, "dI": F.size // F.shape[1], "dF": N * H_out * W_out, "dB": N * H_out * W_out}
     for name, actual, definition, arguments in (
         ("O", O, reference.conv2d, lambda I, F, B, G: (I, F, B)),
