@@ -56,6 +56,8 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
 
     For a random G and a random direction v, both with normally distributed entries,
 
+    ::
+
         <G, (forward(x + step v) - forward(x - step v)) / (2 step)>  =  <backward(G), v>   approximately.
 
     A wrong gradient passes with probability zero, not never: one direction is one number. Keep x away from kinks (ties

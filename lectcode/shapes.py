@@ -16,6 +16,8 @@ AXES = ("height", "width")
 def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact=False):
     """Count the positions of a sliding window along one axis.
 
+    ::
+
         H_out = floor((H + P_before + P_after - K') / S) + 1   where K' = (K - 1) D + 1
 
     Parameters
@@ -244,7 +246,7 @@ def array(name, value, axes):
         raise TypeError(f"{name} must hold float32, float64 or int64, got {value.dtype}")
     if value.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have the axes ({axes}), got {name}.shape={value.shape}")
-    value = np.require(value, dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
+    value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
     value.flags.writeable = False
     return value
 

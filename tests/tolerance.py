@@ -9,6 +9,7 @@ ed., section 3.1). Two such sums may be twice as far apart. No factor is added.
 """
 
 from collections import defaultdict
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -49,5 +50,7 @@ def count(peer):
 
 def peer_summary():
     """Yield a line per peer for the end of the test run."""
+    if find_spec("torch") is None:
+        yield "PyTorch: not installed and not compared (pip install -r tests/requirements-peers.txt)"
     for peer, (number, error) in sorted(_largest.items()):
         yield f"{peer}: {number} geometries compared, largest error {error:.2f} u sum|a||b|"
