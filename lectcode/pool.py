@@ -40,7 +40,8 @@ def pool2d(I, f, kernel_size, stride=None):
 
     See Also
     --------
-    max_pool2d, avg_pool2d : the common cases, with padding, and faster.
+    max_pool2d : f = max with padding, compiled.
+    avg_pool2d : f = mean with padding, compiled.
 
     Notes
     -----
@@ -222,7 +223,7 @@ def avg_pool2d(I, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
 
         O[n,c,h,w] = (1 / d[h,w]) sum_{k_h,k_w} I[n,c,hS+k_h-P,wS+k_w-P]
 
-    over the positions inside the input; d[h,w] counts them, with those in the padding if `count_include_pad`.
+    over the positions inside the input; d[h,w] counts them, with those in the padding if count_include_pad.
 
     Parameters
     ----------

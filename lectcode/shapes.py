@@ -46,7 +46,7 @@ def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact
     Raises
     ------
     ValueError
-        If a value is out of range, if the kernel does not fit in the padded input, or if `exact` and the stride does
+        If a value is out of range, if the kernel does not fit in the padded input, or if exact=True and the stride does
         not divide.
     TypeError
         If a length is not an integer or a switch not a bool.
