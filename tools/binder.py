@@ -24,6 +24,7 @@ from tornado.websocket import websocket_connect
 from tqdm import tqdm
 
 BOOK = Path(__file__).resolve().parents[1]
+FAULT = "fault.ipynb"
 
 
 def environment(clone, folder):
@@ -103,7 +104,7 @@ async def run_notebook(address, token, path):
     session = await _call(address, token, "sessions", kind)
     url = f"ws://{address}/api/kernels/{session['kernel']['id']}/channels?token={token}"
     channel = await websocket_connect(url)
-    notebook = nbformat.reads((await _call(address, token, f"contents/{path}?format=text"))["content"], as_version=4)
+    notebook = nbformat.from_dict((await _call(address, token, f"contents/{path}"))["content"])
     failed = []
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         request = _execute_request(cell.source)
@@ -121,8 +122,10 @@ async def run_notebook(address, token, path):
 
 
 async def run_all(address, token, paths):
-    """Run every notebook, one after the other."""
+    """Run every notebook, one after the other; first see that a failing cell is noticed."""
     await _until_up(address, token)
+    if not await run_notebook(address, token, FAULT):
+        raise SystemExit("a notebook with a failing cell passed, so this check proves nothing")
     return [line for path in tqdm(paths, unit="notebook") for line in await run_notebook(address, token, path)]
 
 
@@ -131,9 +134,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder, "book")
         subprocess.run(["git", "clone", "--quiet", BOOK, clone], check=True)
-        paths = [
-            str(path.relative_to(clone)) for path in (clone / "intro.ipynb", *sorted(clone.glob("chapters/*.ipynb")))
-        ]
+        notebooks = [clone / "intro.ipynb", *sorted(clone.glob("chapters/*.ipynb"))]
+        paths = [str(path.relative_to(clone)) for path in notebooks]
+        fault = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+        nbformat.write(fault, clone / FAULT)
         with server(clone, environment(clone, Path(folder, "environment"))) as (address, token):
             failed = asyncio.run(run_all(address, token, paths))
     print(f"{len(paths)} notebooks, {len(failed)} failed cells")
