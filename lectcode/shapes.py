@@ -72,19 +72,24 @@ def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact
     stride, dilation = integer("stride", stride, 1), integer("dilation", dilation, 1)
     P_before, P_after = pair("padding", padding, 0, form="(before, after)")
     ceil_mode, exact = switch("ceil_mode", ceil_mode), switch("exact", exact)
-    free = H + P_before + P_after - ((K - 1) * dilation + 1)  # how far the kernel can slide
+    K_dilated = (K - 1) * dilation + 1
+    free = H + P_before + P_after - K_dilated  # how far the kernel can slide
+    if ceil_mode and max(P_before, P_after) >= K_dilated:
+        raise ValueError(
+            f"padding must be smaller than the dilated kernel, {K_dilated}, if ceil_mode=True, got padding={padding}"
+        )
     H_out = -(-free // stride) + 1 if ceil_mode else free // stride + 1
-    if ceil_mode and (H_out - 1) * stride >= H + P_before:
+    if ceil_mode and (H_out - 1) * stride >= P_before + H:
         H_out -= 1
     if H_out < 1:
-        covers = f"a kernel of length {K}" + (f" (dilated {(K - 1) * dilation + 1})" if dilation > 1 else "")
+        dilated = f" (dilated {K_dilated})" if dilation > 1 else ""
         raise ValueError(
-            f"{covers} does not fit in the padded input of length {H} + {P_before} + {P_after} = "
-            f"{H + P_before + P_after}; the output would be empty"
+            f"a kernel of length {K}{dilated} does not fit in the padded input of length "
+            f"{P_before} + {H} + {P_after} = {P_before + H + P_after}: the output would be empty"
         )
     if exact and free % stride:
         raise ValueError(
-            f"stride must divide H + padding - kernel = {H} + {P_before + P_after} - {(K - 1) * dilation + 1} = {free} "
+            f"stride must divide H + padding - kernel = {H} + {P_before + P_after} - {K_dilated} = {free} "
             f"if exact=True, got stride={stride}"
         )
     return H_out
@@ -92,26 +97,51 @@ def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a window slides over an image; every field is a (height, width) pair."""
+    """How a window slides over an image; every pair is (height, width)."""
 
     input_size: tuple  # H, W
     kernel_size: tuple  # K_h, K_w
-    stride: tuple  # S_h, S_w
-    dilation: tuple  # D_h, D_w
-    before: tuple  # padding at the top, at the left
-    after: tuple  # padding at the bottom, at the right
     output_size: tuple  # H_out, W_out
+    stride: tuple = (1, 1)  # S_h, S_w
+    dilation: tuple = (1, 1)  # D_h, D_w
+    before: tuple = (0, 0)  # padding at the top, at the left
+    after: tuple = (0, 0)  # padding at the bottom, at the right
+    groups: int = 1
 
 
-def conv_geometry(input_size, kernel_size, stride, padding, dilation):
-    """Check the geometry of a convolution."""
+def _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode=False, groups=1):
+    """Return the Geometry of checked pairs; an error says along which axis."""
+    output = []
+    for axis, H, K, S, P, D in zip(AXES, input_size, kernel_size, stride, padding, dilation, strict=True):
+        try:
+            output.append(output_size(H, K, stride=S, padding=P, dilation=D, ceil_mode=ceil_mode))
+        except ValueError as error:
+            raise ValueError(f"along the {axis}, {error}") from None
+    before, after = zip(*padding, strict=True)
+    return Geometry(tuple(input_size), tuple(kernel_size), tuple(output), stride, dilation, before, after, groups)
+
+
+def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
+    """Check how filters of shape F_shape slide over images with C_in channels."""
+    C_out, C_group, *kernel_size = F_shape
+    groups = integer("groups", groups, 1)
+    for name, channels in (("C_in", C_in), ("C_out", C_out)):
+        if channels % groups:
+            raise ValueError(f"groups must divide {name} = {channels}, got groups={groups}")
+    if C_group * groups != C_in:
+        raise ValueError(
+            f"F must have C_in/groups = {C_in}/{groups} = {C_in // groups} channels because I has {C_in}, "
+            f"got F.shape={tuple(F_shape)}"
+        )
+    if min(kernel_size) < 1:
+        raise ValueError(f"F must have at least one row and one column, got F.shape={tuple(F_shape)}")
     stride, dilation = pair("stride", stride, 1), pair("dilation", dilation, 1)
     if isinstance(padding, str):
-        padding = named_padding(padding, kernel_size, stride, dilation)
-    return _geometry(input_size, kernel_size, stride, sides("padding", padding), dilation)
+        padding = _named_padding(padding, kernel_size, stride, dilation)
+    return _slide(input_size, kernel_size, stride, sides("padding", padding), dilation, groups=groups)
 
 
-def named_padding(name, kernel_size, stride, dilation):
+def _named_padding(name, kernel_size, stride, dilation):
     """Return ((top, bottom), (left, right)) for padding="valid" and padding="same"."""
     if name not in ("valid", "same"):
         raise ValueError(f"padding must be 'valid', 'same' or numbers, got {name!r}")
@@ -123,29 +153,82 @@ def named_padding(name, kernel_size, stride, dilation):
     return tuple((span // 2, span - span // 2) for span in spans)  # an odd total puts the extra row at the end
 
 
-def _geometry(input_size, kernel_size, stride, padding, dilation, ceil_mode=False):
-    output = []
-    for axis, H, K, S, P, D in zip(AXES, input_size, kernel_size, stride, padding, dilation, strict=True):
-        try:
-            output.append(output_size(H, K, stride=S, padding=P, dilation=D, ceil_mode=ceil_mode))
-        except ValueError as error:
-            raise ValueError(f"along the {axis}, {error}") from None
-    before, after = zip(*padding, strict=True)
-    return Geometry(tuple(input_size), tuple(kernel_size), stride, dilation, before, after, tuple(output))
-
-
-def check_channels(C_in, C_out, groups, F_channels):
-    """Return groups after checking that the channels divide among the groups and that F matches."""
+def conv_transpose_geometry(I_shape, F_shape, stride, padding, output_padding, dilation, groups):
+    """Check the geometry of the convolution whose adjoint is wanted: I has the size of its output."""
+    (_, C_in, *size), (F_channels, _, *kernel_size) = I_shape, F_shape
     groups = integer("groups", groups, 1)
-    for name, channels in (("C_in", C_in), ("C_out", C_out)):
-        if channels % groups:
-            raise ValueError(f"groups must divide {name} = {channels}, got groups={groups}")
-    if F_channels != C_in // groups:
-        raise ValueError(
-            f"F must have C_in / groups = {C_in} / {groups} = {C_in // groups} channels, since I has {C_in}; "
-            f"got F.shape[1] = {F_channels}"
-        )
-    return groups
+    if F_channels != C_in:
+        raise ValueError(f"F must have one filter per channel of I, C_in = {C_in}, got F.shape={F_shape}")
+    if C_in % groups:
+        raise ValueError(f"groups must divide C_in = {C_in}, got groups={groups}")
+    if min(size) < 1 or min(kernel_size) < 1:
+        raise ValueError(f"I and F must have at least one row and one column, got {I_shape=} and {F_shape=}")
+    stride, dilation = pair("stride", stride, 1), pair("dilation", dilation, 1)
+    padding, extra = sides("padding", padding), pair("output_padding", output_padding, 0)
+    output = []
+    for axis, H, K, S, (before, after), D, A in zip(
+        AXES, size, kernel_size, stride, padding, dilation, extra, strict=True
+    ):
+        if max(S, D) <= A:
+            raise ValueError(
+                f"output_padding must be smaller than stride or dilation, {max(S, D)} along the {axis}, got {A}"
+            )
+        output.append((H - 1) * S + (K - 1) * D + 1 + A - before - after)
+        if output[-1] < 1:
+            raise ValueError(
+                f"padding must leave an output, but along the {axis} (H-1)S + (K-1)D + 1 + output_padding = "
+                f"{output[-1] + before + after} and padding = {before} + {after}"
+            )
+    before, after = zip(*padding, strict=True)
+    return Geometry(tuple(output), tuple(kernel_size), tuple(size), stride, dilation, before, after, groups)
+
+
+def pool_geometry(input_size, kernel_size, stride, padding=0, dilation=1, ceil_mode=False):
+    """Check how a pooling window slides; every window must meet the input."""
+    kernel_size = pair("kernel_size", kernel_size, 1)
+    stride = kernel_size if stride is None else pair("stride", stride, 1)
+    dilation, padding = pair("dilation", dilation, 1), sides("padding", padding)
+    ceil_mode = switch("ceil_mode", ceil_mode)
+    for axis, K, P, D in zip(AXES, kernel_size, padding, dilation, strict=True):
+        K_dilated = (K - 1) * D + 1
+        if max(P) >= K_dilated:
+            raise ValueError(
+                f"padding must be smaller than the dilated kernel, {K_dilated} along the {axis}, got padding={P}: "
+                "every window must meet the input"
+            )
+    geometry = _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode)
+    for axis, H, S, D, P in zip(AXES, input_size, stride, dilation, geometry.before, strict=True):
+        for h in range(-(-P // S)) if D > H else ():  # a gap as long as the input: it may hide between two elements
+            if (h * S - P) % D >= H:
+                raise ValueError(
+                    f"every window must meet the input, but along the {axis} window {h} begins at {h * S - P}, its "
+                    f"elements are {D} apart and the input has length {H}; change padding or dilation"
+                )
+    return geometry
+
+
+def divisors(geometry, count_include_pad, divisor_override, dtype):
+    """Return d[h, w], the number of positions that window (h, w) averages; None if the sums are wanted."""
+    count_include_pad = switch("count_include_pad", count_include_pad)
+    if divisor_override is not None:
+        divisor_override = integer("divisor_override", divisor_override, -LARGEST)
+        if divisor_override == 0:
+            raise ValueError("divisor_override must not be 0, got 0")
+    if divisor_override == 1:
+        return None
+    if dtype == np.int64:
+        raise TypeError("I must hold floats, got int64: a mean of integers is not an integer (divisor_override=1 sums)")
+    if divisor_override is not None:
+        return np.full(geometry.output_size, divisor_override, dtype)
+    counts = []
+    for axis in (0, 1):
+        start = np.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.before[axis]
+        end, H = start + geometry.kernel_size[axis], geometry.input_size[axis]
+        if count_include_pad:  # what overhangs the padded input does not count
+            counts.append(np.minimum(end, H + geometry.after[axis]) - start)
+        else:
+            counts.append(np.minimum(end, H) - np.maximum(start, 0))
+    return np.multiply.outer(*counts).astype(dtype)
 
 
 def array(name, value, axes):
@@ -166,7 +249,7 @@ def array(name, value, axes):
     return value
 
 
-def same_dtype(**arrays):
+def check_dtypes(**arrays):
     """Refuse arrays of different dtypes: a silent conversion would hide a loss of precision."""
     (first, dtype), *others = ((name, array.dtype) for name, array in arrays.items() if array is not None)
     for name, other in others:
