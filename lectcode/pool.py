@@ -38,7 +38,8 @@ def pool2d(I, f, kernel_size, stride=None):
 
     See Also
     --------
-    max_pool2d, avg_pool2d : the common cases, with padding, and faster.
+    max_pool2d : the largest value of each window, with padding, and faster.
+    avg_pool2d : the mean of each window, with padding, and faster.
 
     Notes
     -----
