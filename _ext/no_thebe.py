@@ -1,19 +1,13 @@
-"""Leave Thebe's scripts out of every page.
+"""Leave Thebe out of every page.
 
 Jupyter Book always loads sphinx-thebe, which adds its inline settings twice: a script error on every page, for a live
-kernel that the book does not offer (its notebooks run on Binder and Colab instead).
+kernel that this book does not offer (its notebooks run on Binder and Colab instead).
 """
 
 
-def _is_thebe(script):
-    return "thebe" in script.filename or "" if script.filename else "thebe" in str(script.attributes.get("body", ""))
-
-
-def _drop_thebe(app, pagename, templatename, context, doctree):
-    context["script_files"] = [script for script in context["script_files"] if not _is_thebe(script)]
-
-
 def setup(app):
-    """Filter the scripts after every other extension has added its own."""
-    app.connect("html-page-context", _drop_thebe, priority=1000)
+    """Take back what sphinx-thebe, loaded before, has asked for."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [listener for listener in listeners if listener.handler.__module__ != "sphinx_thebe"]
+    app.registry.css_files[:] = [(name, options) for name, options in app.registry.css_files if "thebe" not in name]
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -78,7 +78,7 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
     step : float, optional
         The cube root of the unit roundoff of x's dtype if omitted.
     tolerance : float
-        The largest error allowed, relative to the lengths of G times change plus dx times v; it suits float64.
+        The largest error, relative to ``|G| |change| + |dx| |v|`` (Euclidean lengths). The default suits float64.
 
     Returns
     -------

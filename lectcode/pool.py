@@ -40,8 +40,8 @@ def pool2d(I, f, kernel_size, stride=None):
 
     See Also
     --------
-    max_pool2d : f = max with padding, compiled.
-    avg_pool2d : f = mean with padding, compiled.
+    max_pool2d : the largest value of each window, with padding, and faster.
+    avg_pool2d : the mean of each window, with padding, and faster.
 
     Notes
     -----

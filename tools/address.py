@@ -6,7 +6,6 @@ site's build: the first cell of every notebook and the badges of the README. Wit
 
 import argparse
 import re
-from pathlib import Path
 
 import nbformat
 
@@ -42,8 +41,10 @@ def fill_in(address, book=notebooks.BOOK):
     for source in notebooks.sources(book):
         twin = source.with_suffix(".ipynb")
         notebook = nbformat.read(twin, as_version=4)
-        notebook.cells[0].source = notebooks.colab_cell(address).source
-        nbformat.write(notebook, twin)
+        first = notebook.cells[0]
+        if first.metadata == notebooks.COLAB_METADATA:
+            first.source = notebooks.colab_cell(address).source
+            nbformat.write(notebook, twin)
 
 
 def _replace(path, pattern, text):

@@ -1,8 +1,8 @@
 """Do what Binder does, without Docker: `python -m tools.binder`.
 
-In a fresh clone of the last commit: make an environment from binder/requirements.txt, run binder/postBuild, start a Jupyter server on 127.0.0.1,
-and run every notebook through it, over the same REST calls and websocket that a browser uses. A failed cell fails
-the run.
+In a fresh clone of the last commit: make an environment from binder/requirements.txt, run binder/postBuild, start a
+Jupyter server on 127.0.0.1, and run every notebook through it, over the same REST calls and websocket that a browser
+uses. A failed cell fails the run.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from tornado.websocket import websocket_connect
 from tqdm import tqdm
 
 BOOK = Path(__file__).resolve().parents[1]
+FAULT = "fault.ipynb"
 
 
 def environment(clone, folder):
@@ -49,7 +50,13 @@ def server(clone, programs):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     token = secrets.token_hex(16)
-    options = [f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", "--no-browser", "--allow-root", "--log-level=ERROR"]
+    options = [
+        f"--ServerApp.port={port}",
+        "--ServerApp.ip=127.0.0.1",
+        "--no-browser",
+        "--allow-root",
+        "--log-level=ERROR",
+    ]
     settings = {**_path_first(programs), "JUPYTER_TOKEN": token}
     process = subprocess.Popen([programs / "jupyter", "server", *options], cwd=clone, env=settings)
     try:
@@ -80,7 +87,13 @@ async def _until_up(address, token, seconds=60):
 
 
 def _execute_request(code):
-    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "session": "", "version": "5.3"}
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "msg_type": "execute_request",
+        "username": "",
+        "session": "",
+        "version": "5.3",
+    }
     content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": True}
     return {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
 
@@ -91,9 +104,9 @@ async def run_notebook(address, token, path):
     session = await _call(address, token, "sessions", kind)
     url = f"ws://{address}/api/kernels/{session['kernel']['id']}/channels?token={token}"
     channel = await websocket_connect(url)
-    notebook = nbformat.reads((await _call(address, token, f"contents/{path}?format=text"))["content"], as_version=4)
-    failed, cells = [], [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in cells:
+    notebook = nbformat.from_dict((await _call(address, token, f"contents/{path}"))["content"])
+    failed = []
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         request = _execute_request(cell.source)
         await channel.write_message(json.dumps(request))
         while True:
@@ -105,12 +118,14 @@ async def run_notebook(address, token, path):
             failed.append(f"{path}: {message['content'].get('ename')}: {message['content'].get('evalue')}")
             break
     channel.close()
-    return failed if cells else [*failed, f"{path} has no code cell"]
+    return failed
 
 
 async def run_all(address, token, paths):
-    """Run every notebook, one after the other."""
+    """Run every notebook, one after the other; first see that a failing cell is noticed."""
     await _until_up(address, token)
+    if not await run_notebook(address, token, FAULT):
+        raise SystemExit("a notebook with a failing cell passed, so this check proves nothing")
     return [line for path in tqdm(paths, unit="notebook") for line in await run_notebook(address, token, path)]
 
 
@@ -119,7 +134,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder, "book")
         subprocess.run(["git", "clone", "--quiet", BOOK, clone], check=True)
-        paths = [str(path.relative_to(clone)) for path in (clone / "intro.ipynb", *sorted(clone.glob("chapters/*.ipynb")))]
+        notebooks = [clone / "intro.ipynb", *sorted(clone.glob("chapters/*.ipynb"))]
+        paths = [str(path.relative_to(clone)) for path in notebooks]
+        fault = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+        nbformat.write(fault, clone / FAULT)
         with server(clone, environment(clone, Path(folder, "environment"))) as (address, token):
             failed = asyncio.run(run_all(address, token, paths))
     print(f"{len(paths)} notebooks, {len(failed)} failed cells")

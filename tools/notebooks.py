@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 BOOK = Path(__file__).resolve().parents[1]
 REFRESH = "run `make notebooks` and commit the result"
-# Colab opens a notebook without the rest of its repository. The cell's title folds it there; on the pages it is removed.
+# Colab opens a notebook without the rest of its repository. The title folds the cell there; pages do not show it.
 COLAB_CELL = """\
 # @title On Colab, run this cell first: it installs lectcode. Anywhere else it does nothing.
 import sys
@@ -49,9 +49,10 @@ def sources(book=BOOK):
 
 def read_source(source, address):
     """Return the notebook, not executed, that a page's `.md` stands for."""
-    page = jupytext.read(source)
+    cells = jupytext.read(source).cells
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
-    notebook.cells = [colab_cell(address), *page.cells]
+    has_code = any(cell.cell_type == "code" for cell in cells)
+    notebook.cells = [colab_cell(address), *cells] if has_code else cells
     for position, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{position}"
     return notebook
@@ -60,7 +61,9 @@ def read_source(source, address):
 def write_twin(source, address):
     """Execute a page in its own folder and write the twin beside it."""
     notebook = read_source(source, address)
-    NotebookClient(notebook, timeout=600, record_timing=False, resources={"metadata": {"path": source.parent}}).execute()
+    NotebookClient(
+        notebook, timeout=600, record_timing=False, resources={"metadata": {"path": source.parent}}
+    ).execute()
     notebook.metadata = {"kernelspec": KERNEL}
     nbformat.validate(notebook)
     nbformat.write(notebook, source.with_suffix(".ipynb"))

@@ -15,7 +15,15 @@ import yaml
 
 BOOK = Path(__file__).resolve().parents[1]
 # What a browser fetches by itself; <a href> is only followed by a reader, <link rel="canonical"> is not fetched.
-FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src", "embed": "src"}
+FETCHED = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "embed": "src",
+}
 FETCHED_LINKS = {"stylesheet", "preload", "prefetch", "preconnect", "icon", "dns-prefetch", "modulepreload"}
 
 
