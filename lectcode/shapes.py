@@ -199,9 +199,11 @@ def pool_geometry(input_size, kernel_size, stride, padding=0, dilation=1, ceil_m
                 "every window must meet the input"
             )
     geometry = _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode)
-    for axis, H, S, D, P in zip(AXES, input_size, stride, dilation, geometry.before, strict=True):
-        for h in range(-(-P // S)) if D > H else ():  # a gap as long as the input: it may hide between two elements
-            if (h * S - P) % D >= H:
+    for axis, H, S, D, P, H_out in zip(
+        AXES, input_size, stride, dilation, geometry.before, geometry.output_size, strict=True
+    ):
+        for h in range(H_out) if D > H else ():  # the input may hide between two elements that are far apart
+            if h * S < P and (h * S - P) % D >= H:
                 raise ValueError(
                     f"every window must meet the input, but along the {axis} window {h} begins at {h * S - P}, its "
                     f"elements are {D} apart and the input has length {H}; change padding or dilation"
@@ -253,7 +255,7 @@ def array(name, value, axes):
 
 def check_dtypes(**arrays):
     """Refuse arrays of different dtypes: a silent conversion would hide a loss of precision."""
-    (first, dtype), *others = ((name, array.dtype) for name, array in arrays.items() if array is not None)
+    (first, dtype), *others = ((name, array.dtype) for name, array in arrays.items())
     for name, other in others:
         if other != dtype:
             raise TypeError(f"{name} must have the dtype of {first}, {dtype}, got {other}; convert one of them")

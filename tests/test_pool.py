@@ -1,6 +1,7 @@
 """Pooling: the kernels equal the definition exactly, ties and borders are as stated, and the gradients are adjoints."""
 
 from fractions import Fraction
+from itertools import product
 
 import numba
 import numpy as np
@@ -45,6 +46,29 @@ def test_padding_never_wins():
         assert (lectcode.max_pool2d(I, 3, stride=1, padding=2) == low).all()
         dI = lectcode.max_pool2d_backward(np.ones((1, 1, 4, 5), dtype), I, 3, stride=1, padding=2)
         assert dI.sum() == 20  # each window gives its share to a pixel, even if all are the identity of max
+
+
+def test_a_window_is_refused_if_and_only_if_it_misses_the_input():
+    """All small geometries along one axis, with gaps of dilated windows as long as the input and longer."""
+    outcomes = {True: 0, False: 0}
+    for H, K, D, S, ceil_mode in product(range(1, 5), range(1, 4), range(1, 5), range(1, 4), (False, True)):
+        for P in product(range((K - 1) * D + 1), repeat=2):
+            geometry = {"stride": S, "padding": P, "dilation": D, "ceil_mode": ceil_mode}
+            H_out = reference.output_size(H, K, **geometry)
+            if H_out == 0:
+                continue
+            I = np.arange(H).reshape(1, 1, H, 1)
+            keywords = {**geometry, "stride": (S, 1), "padding": (P, 0), "dilation": (D, 1)}
+            misses = [h for h in range(H_out) if not reference.taps(H, h, K, S, P[0], D)]
+            outcomes[bool(misses)] += 1
+            if misses:
+                with pytest.raises(ValueError, match=f"along the height window {misses[0]} begins at"):
+                    lectcode.max_pool2d(I, (K, 1), **keywords)
+            else:
+                np.testing.assert_array_equal(
+                    lectcode.max_pool2d(I, (K, 1), **keywords), reference.max_pool2d(I, (K, 1), **keywords)
+                )
+    assert min(outcomes.values()) > 100
 
 
 @given(
