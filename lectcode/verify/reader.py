@@ -430,6 +430,8 @@ class _Reader:
         if self.scope.shape(left.text) != self.scope.shape(output):
             raise Meaning(space, f"{left.text} must have the shape of {output}")
         self.scope.upstream[output] = left.text
+        if output in self.scope.definitions:
+            self.scope.definitions[output].used = True
 
     def mapping(self, m: ast.Mapping):
         if not (isinstance(m.source, ast.Reals) and m.source.dims) or m.target != ast.Reals():
