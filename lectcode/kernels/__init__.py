@@ -1,1 +1,22 @@
 """The compiled loops, one algorithm a file; nothing here checks its arguments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lectcode.kernels import direct
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One way to compute a convolution and its gradients; the tests run over all that are registered."""
+
+    forward: Callable  # (I, F, B, geometry, O) writes O
+    grad_input: Callable  # (G, F, geometry, dI) writes dI
+    grad_filters: Callable  # (G, I, geometry, dF) writes dF
+    refusal: Callable  # (dtype, geometry) -> None, or the reason why it does not apply
+    error_bound: Callable  # (terms, unit) -> c in |computed - exact| <= c sum |a||b|
+
+
+ALGORITHMS = {
+    "direct": Algorithm(direct.forward, direct.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
+}

@@ -1,0 +1,354 @@
+"""The convolution layer and its gradients: check the arguments, choose an algorithm, allocate, call."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lectcode import shapes
+from lectcode.kernels import ALGORITHMS
+
+
+class ConvGradients(NamedTuple):
+    """The gradients of a loss by what a convolution was given."""
+
+    dI: np.ndarray
+    dF: np.ndarray
+    dB: np.ndarray
+
+
+def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
+    """Correlate each image with each filter and add the bias.
+
+        O[n,c_out,h,w] = sum_{c_in,k_h,k_w} F[c_out,c_in,k_h,k_w] I_pad[n,c_in,hS+k_hD,wS+k_wD] + B[c_out]
+
+    where I_pad is I with P rows and columns of zeros around it.
+
+    Parameters
+    ----------
+    I : (N, C_in, H, W) array of float32, float64 or int64
+        Input images.
+    F : (C_out, C_in/groups, K_h, K_w) array of I's dtype
+        Filters.
+    B : (C_out,) array of I's dtype, optional
+        Biases; zero if omitted.
+    stride : int or (height, width)
+        S, at least 1.
+    padding : int, (height, width), ((top, bottom), (left, right)), "valid" or "same"
+        P, at least 0. "valid" is 0; "same" keeps the size, needs stride 1, and puts the extra row of an odd total at
+        the end.
+    dilation : int or (height, width)
+        D, at least 1.
+    groups : int
+        Divides C_in and C_out; each group of filters sees its own group of input channels.
+    algorithm : str
+        "auto" or a name in `lectcode.kernels.ALGORITHMS`.
+
+    Returns
+    -------
+    O : (N, C_out, H_out, W_out) array of I's dtype
+        Its size is given by `output_size`.
+
+    Raises
+    ------
+    ValueError
+        If shapes or values do not fit together, or the filter is larger than the padded input.
+    TypeError
+        If an argument has the wrong type, or the arrays have different dtypes.
+
+    See Also
+    --------
+    conv2d_backward : the gradients of this function.
+    lectcode.reference.conv2d : the same formula, unoptimised.
+
+    Notes
+    -----
+    Derived in chapters/conv-forward.md. N, C_in and C_out may be 0: an empty sum is 0. Sums of int64 are exact while
+    they fit in 64 bits; beyond that they wrap around silently, as NumPy's do.
+
+    Examples
+    --------
+    >>> I = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> F = np.array([[[[0.0, 1.0], [2.0, 3.0]]]])
+    >>> conv2d(I, F)[0, 0]
+    array([[19., 25.],
+           [37., 43.]])
+    """
+    I = shapes.array("I", I, "N, C_in, H, W")
+    F = shapes.array("F", F, "C_out, C_in/groups, K_h, K_w")
+    (N, C_in, *input_size), C_out = I.shape, F.shape[0]
+    B = shapes.array("B", np.zeros(C_out, I.dtype) if B is None else B, "C_out")
+    shapes.check_dtypes(I=I, F=F, B=B)
+    shapes.check_shape("B", B, "C_out", (C_out,))
+    geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
+    chosen = _choose(algorithm, I.dtype, geometry)
+    O = np.empty((N, C_out, *geometry.output_size), I.dtype)
+    chosen.forward(I, F, B, geometry, O)
+    return O
+
+
+def conv2d_grad_bias(G):
+    """Return the gradient of the loss by the bias.
+
+        dL/dB[c_out] = sum_{n,h,w} G[n,c_out,h,w]
+
+    Parameters
+    ----------
+    G : (N, C_out, H_out, W_out) array of float32, float64 or int64
+        dL/dO, the gradient by the output of `conv2d`.
+
+    Returns
+    -------
+    dB : (C_out,) array of G's dtype
+
+    Raises
+    ------
+    ValueError, TypeError
+        If G has the wrong rank or dtype.
+
+    Notes
+    -----
+    Derived in chapters/conv-gradients.md.
+
+    Examples
+    --------
+    >>> conv2d_grad_bias(np.arange(12.0).reshape(1, 2, 2, 3))
+    array([15., 51.])
+    """
+    G = shapes.array("G", G, "N, C_out, H_out, W_out")
+    with np.errstate(all="ignore"):  # NaN and inf propagate silently, as they do in the kernels
+        return G.sum(axis=(0, 2, 3), dtype=G.dtype)
+
+
+def conv2d_grad_filters(G, I, kernel_size, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
+    """Return the gradient of the loss by the filters.
+
+        dL/dF[c_out,c_in,k_h,k_w] = sum_{n,h,w} G[n,c_out,h,w] I_pad[n,c_in,hS+k_hD,wS+k_wD]
+
+    Parameters
+    ----------
+    G : (N, C_out, H_out, W_out) array of I's dtype
+        dL/dO, the gradient by the output of `conv2d`.
+    I : (N, C_in, H, W) array of float32, float64 or int64
+        The images `conv2d` was given.
+    kernel_size : int or (height, width)
+        K_h and K_w, the size of the filters.
+    stride, padding, dilation, groups, algorithm
+        As in `conv2d`.
+
+    Returns
+    -------
+    dF : (C_out, C_in/groups, K_h, K_w) array of I's dtype
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv2d`, and if G does not have the shape of its output.
+
+    Notes
+    -----
+    Derived in chapters/conv-gradients.md.
+
+    Examples
+    --------
+    >>> I = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv2d_grad_filters(np.ones((1, 1, 2, 2)), I, kernel_size=2)[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    """
+    G = shapes.array("G", G, "N, C_out, H_out, W_out")
+    I = shapes.array("I", I, "N, C_in, H, W")
+    shapes.check_dtypes(I=I, G=G)
+    (N, C_in, *input_size), C_out = I.shape, G.shape[1]
+    groups = shapes.integer("groups", groups, 1)
+    F_shape = (C_out, C_in // groups, *shapes.pair("kernel_size", kernel_size, 1))
+    geometry = shapes.conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups)
+    shapes.check_shape("G", G, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
+    chosen = _choose(algorithm, G.dtype, geometry)
+    dF = np.empty(F_shape, G.dtype)
+    chosen.grad_filters(G, I, geometry, dF)
+    return dF
+
+
+def conv2d_grad_input(G, F, input_size, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
+    """Return the gradient of the loss by the input.
+
+        dL/dI[n,c_in,x,y] = sum G[n,c_out,h,w] F[c_out,c_in,k_h,k_w]
+
+    over all c_out, h, w, k_h, k_w with hS + k_hD = x + P and wS + k_wD = y + P.
+
+    Parameters
+    ----------
+    G : (N, C_out, H_out, W_out) array of F's dtype
+        dL/dO, the gradient by the output of `conv2d`.
+    F : (C_out, C_in/groups, K_h, K_w) array of float32, float64 or int64
+        The filters `conv2d` was given.
+    input_size : int or (height, width)
+        H and W of the input. G does not determine them: a stride skips up to S - 1 rows and columns.
+    stride, padding, dilation, groups, algorithm
+        As in `conv2d`.
+
+    Returns
+    -------
+    dI : (N, C_in, H, W) array of F's dtype
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv2d`, and if G does not have the shape of its output.
+
+    Notes
+    -----
+    Derived in chapters/conv-gradient-input.md.
+
+    Examples
+    --------
+    >>> F = np.array([[[[0.0, 1.0], [2.0, 3.0]]]])
+    >>> conv2d_grad_input(np.ones((1, 1, 2, 2)), F, input_size=3)[0, 0]
+    array([[0., 1., 1.],
+           [2., 6., 4.],
+           [2., 5., 3.]])
+    """
+    G = shapes.array("G", G, "N, C_out, H_out, W_out")
+    F = shapes.array("F", F, "C_out, C_in/groups, K_h, K_w")
+    shapes.check_dtypes(F=F, G=G)
+    input_size = shapes.pair("input_size", input_size, 0)
+    C_in = F.shape[1] * shapes.integer("groups", groups, 1)
+    geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
+    shapes.check_shape("G", G, "N, C_out, H_out, W_out", (G.shape[0], F.shape[0], *geometry.output_size))
+    chosen = _choose(algorithm, G.dtype, geometry)
+    dI = np.empty((G.shape[0], C_in, *input_size), G.dtype)
+    chosen.grad_input(G, F, geometry, dI)
+    return dI
+
+
+def conv2d_backward(G, I, F, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
+    """Return the gradients of the loss by everything that `conv2d` was given.
+
+        dL/dI, dL/dF, dL/dB  as in `conv2d_grad_input`, `conv2d_grad_filters`, `conv2d_grad_bias`
+
+    Parameters
+    ----------
+    G : (N, C_out, H_out, W_out) array of I's dtype
+        dL/dO, the gradient by the output of `conv2d`.
+    I : (N, C_in, H, W) array of float32, float64 or int64
+        Input images.
+    F : (C_out, C_in/groups, K_h, K_w) array of I's dtype
+        Filters.
+    stride, padding, dilation, groups, algorithm
+        As in `conv2d`.
+
+    Returns
+    -------
+    ConvGradients
+        The named tuple (dI, dF, dB), shaped like I, F and B.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `conv2d`, and if G does not have the shape of its output.
+
+    Notes
+    -----
+    Derived in chapters/conv-gradients.md and chapters/conv-gradient-input.md.
+
+    Examples
+    --------
+    >>> I, F = np.arange(9.0).reshape(1, 1, 3, 3), np.array([[[[0.0, 1.0], [2.0, 3.0]]]])
+    >>> dI, dF, dB = conv2d_backward(np.ones((1, 1, 2, 2)), I, F)
+    >>> dI[0, 0, 1], dF[0, 0, 1], dB
+    (array([2., 6., 4.]), array([20., 24.]), array([4.]))
+    """
+    I = shapes.array("I", I, "N, C_in, H, W")
+    F = shapes.array("F", F, "C_out, C_in/groups, K_h, K_w")
+    G = shapes.array("G", G, "N, C_out, H_out, W_out")
+    shapes.check_dtypes(I=I, F=F, G=G)
+    (N, C_in, *input_size), C_out = I.shape, F.shape[0]
+    geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
+    shapes.check_shape("G", G, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
+    chosen = _choose(algorithm, I.dtype, geometry)
+    gradients = ConvGradients(np.empty(I.shape, I.dtype), np.empty(F.shape, I.dtype), conv2d_grad_bias(G))
+    chosen.grad_input(G, F, geometry, gradients.dI)
+    chosen.grad_filters(G, I, geometry, gradients.dF)
+    return gradients
+
+
+def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """Return the adjoint of `conv2d` by its input, plus a bias: the transposed convolution.
+
+        O[n,c_out,u,v] = sum F[c_in,c_out,k_h,k_w] I[n,c_in,h,w] + B[c_out]
+
+    over all c_in, h, w, k_h, k_w with hS + k_hD = u + P and wS + k_wD = v + P.
+
+    Parameters
+    ----------
+    I : (N, C_in, H, W) array of float32, float64 or int64
+        Input images, shaped like the output of the convolution that is transposed.
+    F : (C_in, C_out/groups, K_h, K_w) array of I's dtype
+        Filters, shaped as that convolution takes them.
+    B : (C_out,) array of I's dtype, optional
+        Biases; zero if omitted.
+    stride : int or (height, width)
+        S, at least 1.
+    padding : int, (height, width) or ((top, bottom), (left, right))
+        P, at least 0: the rows and columns cut off.
+    output_padding : int or (height, width)
+        Rows and columns added at the end, fewer than stride or dilation: of all inputs that the convolution maps to
+        the same size it chooses one.
+    dilation : int or (height, width)
+        D, at least 1.
+    groups : int
+        Divides C_in; each group of output channels sees its own group of input channels.
+
+    Returns
+    -------
+    O : (N, C_out, H_out, W_out) array of I's dtype
+        H_out = (H-1) S + (K_h-1) D + 1 + output_padding - P_top - P_bottom, and W_out likewise.
+
+    Raises
+    ------
+    ValueError
+        If shapes or values do not fit together, or the padding leaves no output.
+    TypeError
+        If an argument has the wrong type, or the arrays have different dtypes.
+
+    See Also
+    --------
+    conv2d_grad_input : the same sum, seen as a gradient.
+
+    Notes
+    -----
+    The sum is derived in chapters/conv-gradient-input.md; the name and output_padding are explained in V. Dumoulin and
+    F. Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285, chapter 4.
+
+    Examples
+    --------
+    >>> I = np.array([[[[1.0, 2.0]]]])
+    >>> conv_transpose2d(I, np.array([[[[1.0, 10.0, 100.0]]]]), stride=2)[0, 0]
+    array([[  1.,  10., 102.,  20., 200.]])
+    """
+    I = shapes.array("I", I, "N, C_in, H, W")
+    F = shapes.array("F", F, "C_in, C_out/groups, K_h, K_w")
+    geometry = shapes.conv_transpose_geometry(I.shape, F.shape, stride, padding, output_padding, dilation, groups)
+    C_out = F.shape[1] * geometry.groups
+    B = shapes.array("B", np.zeros(C_out, I.dtype) if B is None else B, "C_out")
+    shapes.check_dtypes(I=I, F=F, B=B)
+    shapes.check_shape("B", B, "C_out", (C_out,))
+    O = np.empty((I.shape[0], C_out, *geometry.input_size), I.dtype)
+    ALGORITHMS["direct"].grad_input(I, F, geometry, O)
+    with np.errstate(all="ignore"):  # inf - inf is NaN, silently, as in the kernels
+        O += B[:, None, None]
+    return O
+
+
+def _choose(name, dtype, geometry):
+    """Return the algorithm called `name`, or the best one for "auto"."""
+    if not isinstance(name, str):
+        raise TypeError(f"algorithm must be a string, got {type(name).__name__}: {name!r}")
+    if name == "auto":
+        name = "direct"
+    if name not in ALGORITHMS:
+        raise ValueError(f"algorithm must be 'auto' or one of {sorted(ALGORITHMS)}, got {name!r}")
+    reason = ALGORITHMS[name].refusal(dtype, geometry)
+    if reason is not None:
+        raise ValueError(f"algorithm={name!r} does not apply: {reason}")
+    return ALGORITHMS[name]

@@ -1,0 +1,50 @@
+"""Real images that ship inside scikit-learn, in the book's layout (N, C, H, W); nothing is downloaded."""
+
+import numpy as np
+
+
+def photograph():
+    """Return the photograph `china.jpg` as one colour image.
+
+    A tower with many roofs above trees and water, 427 x 640 pixels, photographed by danielbuechele, CC BY 2.0.
+    scikit-learn ships it with its credit (`sklearn/datasets/images/README.txt`).
+
+    Returns
+    -------
+    I : (1, 3, 427, 640) float32 array
+        Red, green and blue as whole numbers from 0 to 255, so that sums of a few thousand of them are exact.
+
+    Examples
+    --------
+    >>> I = photograph()
+    >>> I.shape, I.dtype, I.min(), I.max()
+    ((1, 3, 427, 640), dtype('float32'), np.float32(0.0), np.float32(255.0))
+    """
+    from sklearn.datasets import load_sample_image
+
+    pixels = load_sample_image("china.jpg")  # (H, W, C), uint8
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
+
+
+def digits():
+    """Return the 1797 handwritten digits of the UCI test set and their labels.
+
+    Collected by E. Alpaydin and C. Kaynak, 1998; scikit-learn ships them (`sklearn.datasets.load_digits`).
+
+    Returns
+    -------
+    I : (1797, 1, 8, 8) float32 array
+        Ink as whole numbers from 0 to 16.
+    labels : (1797,) int64 array
+        The digit that each image shows.
+
+    Examples
+    --------
+    >>> I, labels = digits()
+    >>> I.shape, I.max(), labels[:4]
+    ((1797, 1, 8, 8), np.float32(16.0), array([0, 1, 2, 3]))
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return bunch.images[:, np.newaxis].astype(np.float32), bunch.target.astype(np.int64)

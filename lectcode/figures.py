@@ -1,0 +1,136 @@
+"""The book's figures. Each function takes arrays that a chapter computed and returns a Matplotlib figure.
+
+Figures stand on white in light and dark mode alike, use the colour-blind safe palette below, and print no number that
+the chapter did not compute.
+"""
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.patches import Polygon, Rectangle
+
+BLUE, ORANGE, GREEN, INK, PALE = "#0072b2", "#d55e00", "#00795a", "#1a1a1a", "#e9e9e9"
+FONT = {"font.size": 11, "axes.titlesize": 11, "text.color": INK, "axes.labelcolor": INK, "figure.facecolor": "white"}
+
+
+def _subplots(*args, **options):
+    """Return a new figure that a notebook shows once: as the value of its cell, not also as an open window."""
+    with plt.rc_context(FONT):
+        figure, axes = plt.subplots(*args, layout="constrained", **options)
+    plt.close(figure)
+    return figure, axes
+
+
+def _image(ax, picture, title, limits):
+    """Draw a (H, W) or (3, H, W) array of values between the limits."""
+    low, high = limits
+    picture = np.clip((np.asarray(picture, float) - low) / (high - low), 0, 1)
+    ax.imshow(picture if picture.ndim == 2 else picture.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=1)
+    ax.set_title(title)
+    ax.axis("off")
+
+
+def pictures(rows, *, limits=(0, 255), width=8.5):
+    """Draw rows of images.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One dictionary a row, from title to a (H, W) gray or (3, H, W) colour array.
+    limits : pair of float
+        The values drawn as black and as white; values beyond them are clipped.
+    width : float
+        Width of the figure in inches.
+    """
+    first = next(iter(rows[0].values()))
+    columns = max(map(len, rows))
+    height = width / columns * first.shape[-2] / first.shape[-1] + 0.3
+    figure, axes = _subplots(len(rows), columns, figsize=(width, height * len(rows)), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for row, line in zip(axes, rows, strict=True):
+        for ax, (title, picture) in zip(row, line.items(), strict=False):
+            _image(ax, picture, title, limits)
+    return figure
+
+
+def _grid(ax, numbers, left, title, color, *, border=0):
+    """Draw a matrix as a grid of numbers from x = left on; the outer border is padding, shaded."""
+    H, W = numbers.shape
+    for i, j in np.ndindex(H, W):
+        inside = border <= i < H - border and border <= j < W - border
+        face = "white" if inside else PALE
+        ax.add_patch(Rectangle((left + j, i), 1, 1, facecolor=face, edgecolor="#9a9a9a", linewidth=0.8))
+        ax.text(left + j + 0.5, i + 0.5, f"{numbers[i, j]:g}", ha="center", va="center", fontsize=13)
+    ax.text(left + W / 2, -0.3, title, ha="center", va="bottom", color=color, fontsize=13)
+
+
+def _outline(ax, top, left, height, width, color):
+    ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=color, linewidth=3.5))
+
+
+def window(I_pad, F, O, h, w, *, stride, padding):
+    """Draw one channel of a padded input, a filter and the output, with the window of O[h, w] outlined.
+
+    Parameters
+    ----------
+    I_pad, F, O : (H + 2P, W + 2P), (K_h, K_w), (H_out, W_out) arrays
+        What the chapter computed; small enough to read.
+    h, w : int
+        The output entry.
+    stride, padding : int
+        S and P.
+    """
+    gap = 1.3
+    left_F = I_pad.shape[1] + gap
+    left_O = left_F + F.shape[1] + gap
+    right, bottom = left_O + O.shape[1], max(len(I_pad), len(F), len(O))
+    figure, ax = _subplots(figsize=(8.5, 8.5 * (bottom + 1) / (right + 0.2)))
+    _grid(ax, I_pad, 0, r"padded input $\mathbf{I}_{pad}$", BLUE, border=padding)
+    _grid(ax, F, left_F, r"filter $\mathbf{F}$", ORANGE)
+    _grid(ax, O, left_O, r"output $\mathbf{O}$", GREEN)
+    _outline(ax, h * stride, w * stride, *F.shape, BLUE)
+    _outline(ax, 0, left_F, *F.shape, ORANGE)
+    _outline(ax, h, left_O + w, 1, 1, GREEN)
+    ax.set(xlim=(-0.1, right + 0.1), ylim=(bottom + 0.1, -0.9), aspect="equal")
+    ax.axis("off")
+    return figure
+
+
+def strips(versions, *, limits=(0, 255), slant=0.35, width=8.5):
+    """Draw one picture in slanted strips, each taken from another version of it.
+
+    Parameters
+    ----------
+    versions : dict
+        From a strip's name to a (3, H, W) array; all of one shape.
+    limits : pair of float
+        The values drawn as black and as white.
+    slant : float
+        How far a cut leans to the left, top to bottom, as a fraction of the strip's width.
+    width : float
+        Width of the figure in inches.
+    """
+    _, H, W = next(iter(versions.values())).shape
+    figure, ax = _subplots(figsize=(width, width * H / W))
+    step = W / len(versions)
+    lean = slant * step
+    for position, (name, picture) in enumerate(versions.items()):
+        left, right = position * step, (position + 1) * step
+        left, right = left if position else left - lean, right if right < W else right + lean
+        corners = [(left + lean, 0), (right + lean, 0), (right - lean, H), (left - lean, H)]
+        shown = ax.imshow(np.clip((picture.transpose(1, 2, 0) - limits[0]) / (limits[1] - limits[0]), 0, 1))
+        shown.set_clip_path(Polygon(corners, transform=ax.transData))
+        ax.text(
+            (position + 0.5) * step,
+            H - 14,
+            name,
+            ha="center",
+            color="white",
+            fontweight="bold",
+            bbox={"facecolor": INK, "edgecolor": "none", "alpha": 0.75, "boxstyle": "round,pad=0.3"},
+        )
+        if position:
+            ax.plot([left + lean, left - lean], [0, H], color="white", linewidth=2.5)
+    ax.set(xlim=(0, W), ylim=(H, 0))
+    ax.axis("off")
+    return figure

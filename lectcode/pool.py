@@ -1,0 +1,343 @@
+"""Pooling layers and their gradients: check the arguments, allocate, call."""
+
+import numpy as np
+from numba.extending import is_jitted
+
+from lectcode import shapes
+from lectcode.kernels import pooling, windows
+
+
+def pool2d(I, f, kernel_size, stride=None):
+    """Apply a function to each window: the lecture's general pooling.
+
+        O[n,c,h,w] = f(I[n,c,hS:hS+K,wS:wS+K])
+
+    Parameters
+    ----------
+    I : (N, C, H, W) array of float32, float64 or int64
+        Input images.
+    f : function
+        Takes one (K_h, K_w) window, a fresh array of I's dtype that it may overwrite, and returns one number: an
+        integer if I holds int64. A function compiled by Numba runs compiled, any other as plain Python.
+    kernel_size : int or (height, width)
+        K, at least 1.
+    stride : int or (height, width), optional
+        S, at least 1; kernel_size if omitted.
+
+    Returns
+    -------
+    O : (N, C, H_out, W_out) array of I's dtype
+        Its size is given by `output_size`.
+
+    Raises
+    ------
+    ValueError
+        If a shape or value is wrong, or the window is larger than the input.
+    TypeError
+        If an argument has the wrong type, or f does not return a number that I's dtype can hold.
+
+    See Also
+    --------
+    max_pool2d, avg_pool2d : the common cases, with padding, and faster.
+
+    Notes
+    -----
+    Derived in chapters/pooling.md.
+
+    Examples
+    --------
+    >>> I = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> pool2d(I, np.ptp, kernel_size=2)[0, 0]
+    array([[5., 5.],
+           [5., 5.]])
+    """
+    I = shapes.array("I", I, "N, C, H, W")
+    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride)
+    O = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
+    if O.size:
+        f, loops = _numbers("f", f, (), I, geometry), windows.compiled_pool if is_jitted(f) else windows.pool
+        loops(I, f, geometry.kernel_size, geometry.stride, O)
+    return O
+
+
+def pool2d_backward(G, I, df, kernel_size, stride=None):
+    """Return the gradient of the loss by the input of `pool2d`.
+
+        dL/dI[n,c,u,v] = sum_{h,w} G[n,c,h,w] df(I[n,c,hS:hS+K,wS:wS+K])[u-hS,v-wS]
+
+    over the windows (h,w) that contain (u,v).
+
+    Parameters
+    ----------
+    G : (N, C, H_out, W_out) array of I's dtype
+        dL/dO, the gradient by the output of `pool2d`.
+    I : (N, C, H, W) array of float32, float64 or int64
+        Input images.
+    df : function
+        Takes one (K_h, K_w) window like the f of `pool2d`, and returns the (K_h, K_w) array of the partial
+        derivatives of f.
+    kernel_size, stride
+        As in `pool2d`.
+
+    Returns
+    -------
+    dI : (N, C, H, W) array of I's dtype
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `pool2d`, if G does not have the shape of its output, or df does not return an array of the window's shape.
+
+    Notes
+    -----
+    Derived in chapters/pooling.md.
+
+    Examples
+    --------
+    >>> I = np.arange(6.0).reshape(1, 1, 2, 3)
+    >>> pool2d_backward(np.ones((1, 1, 1, 2)), I, lambda window: 2 * window, kernel_size=2, stride=1)[0, 0]
+    array([[ 0.,  4.,  4.],
+           [ 6., 16., 10.]])
+    """
+    G, I, geometry = _backward_arguments(G, I, kernel_size, stride)
+    dI = np.zeros(I.shape, I.dtype)
+    if G.size:
+        df = _numbers("df", df, geometry.kernel_size, I, geometry)
+        loops = windows.compiled_pool_backward if is_jitted(df) else windows.pool_backward
+        loops(G, I, df, geometry.kernel_size, geometry.stride, dI)
+    return dI
+
+
+def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """Take the largest value of each window.
+
+        O[n,c,h,w] = max_{k_h,k_w} I[n,c,hS+k_hD-P,wS+k_wD-P]
+
+    over the positions inside the input: the padding counts as minus infinity. A window with a NaN gives NaN.
+
+    Parameters
+    ----------
+    I : (N, C, H, W) array of float32, float64 or int64
+        Input images.
+    kernel_size : int or (height, width)
+        K, at least 1.
+    stride : int or (height, width), optional
+        S, at least 1; kernel_size if omitted.
+    padding : int, (height, width) or ((top, bottom), (left, right))
+        P, smaller than (K-1) D + 1 so that every window meets the input.
+    dilation : int or (height, width)
+        D, at least 1.
+    ceil_mode : bool
+        Round the output size up, as in `output_size`.
+
+    Returns
+    -------
+    O : (N, C, H_out, W_out) array of I's dtype
+        Its size is given by `output_size`.
+
+    Raises
+    ------
+    ValueError
+        If a shape or value is wrong, a window lies wholly outside the input, or the window is larger than the padded
+        input.
+    TypeError
+        If an argument has the wrong type.
+
+    See Also
+    --------
+    max_pool2d_backward : the gradient of this function.
+    lectcode.reference.max_pool2d : the same formula, unoptimised.
+
+    Notes
+    -----
+    Derived in chapters/pooling.md.
+
+    Examples
+    --------
+    >>> I = np.array([[[[1.0, 3.0, 2.0], [4.0, 0.0, 9.0]]]])
+    >>> max_pool2d(I, kernel_size=2, stride=1)
+    array([[[[4., 9.]]]])
+    """
+    I = shapes.array("I", I, "N, C, H, W")
+    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    O = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
+    pooling.max_forward(I, geometry, O)
+    return O
+
+
+def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """Return the gradient of the loss by the input of `max_pool2d`.
+
+        dL/dI[n,c,u,v] = sum of G[n,c,h,w] over the windows (h,w) whose maximum is at (u,v)
+
+    Of several largest values, or several NaN, the first in row-major order is the maximum.
+
+    Parameters
+    ----------
+    G : (N, C, H_out, W_out) array of I's dtype
+        dL/dO, the gradient by the output of `max_pool2d`.
+    I : (N, C, H, W) array of float32, float64 or int64
+        Input images.
+    kernel_size, stride, padding, dilation, ceil_mode
+        As in `max_pool2d`.
+
+    Returns
+    -------
+    dI : (N, C, H, W) array of I's dtype
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `max_pool2d`, and if G does not have the shape of its output.
+
+    Notes
+    -----
+    Derived in chapters/pooling.md. PyTorch breaks ties in the same way but takes the last of several NaN.
+
+    Examples
+    --------
+    >>> I = np.array([[[[1.0, 5.0, 2.0], [4.0, 5.0, 0.0]]]])
+    >>> max_pool2d_backward(np.array([[[[1.0, 10.0]]]]), I, kernel_size=2, stride=1)[0, 0]
+    array([[ 0., 11.,  0.],
+           [ 0.,  0.,  0.]])
+    """
+    G, I, geometry = _backward_arguments(G, I, kernel_size, stride, padding, dilation, ceil_mode)
+    dI = np.zeros(I.shape, I.dtype)
+    pooling.max_backward(G, I, geometry, dI)
+    return dI
+
+
+def avg_pool2d(I, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    """Take the mean of each window.
+
+        O[n,c,h,w] = (1 / d[h,w]) sum_{k_h,k_w} I[n,c,hS+k_h-P,wS+k_w-P]
+
+    over the positions inside the input; d[h,w] counts them, with those in the padding if `count_include_pad`.
+
+    Parameters
+    ----------
+    I : (N, C, H, W) array of float32, float64 or int64
+        Input images. A mean of integers is not an integer: int64 needs divisor_override=1, which gives the sums.
+    kernel_size : int or (height, width)
+        K, at least 1.
+    stride : int or (height, width), optional
+        S, at least 1; kernel_size if omitted.
+    padding : int, (height, width) or ((top, bottom), (left, right))
+        P, smaller than K so that every window meets the input.
+    ceil_mode : bool
+        Round the output size up, as in `output_size`. What overhangs the padded input is never counted.
+    count_include_pad : bool
+        Whether d[h,w] counts the positions in the padding.
+    divisor_override : int, optional
+        d for all windows; not 0.
+
+    Returns
+    -------
+    O : (N, C, H_out, W_out) array of I's dtype
+        Its size is given by `output_size`.
+
+    Raises
+    ------
+    ValueError
+        If a shape or value is wrong, or the window is larger than the padded input.
+    TypeError
+        If an argument has the wrong type.
+
+    See Also
+    --------
+    avg_pool2d_backward : the gradient of this function.
+    lectcode.reference.avg_pool2d : the same formula, unoptimised.
+
+    Notes
+    -----
+    Derived in chapters/pooling.md.
+
+    Examples
+    --------
+    >>> I = np.array([[[[1.0, 3.0, 2.0], [4.0, 0.0, 9.0]]]])
+    >>> avg_pool2d(I, kernel_size=2, stride=1)
+    array([[[[2. , 3.5]]]])
+    """
+    I = shapes.array("I", I, "N, C, H, W")
+    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride, padding, ceil_mode=ceil_mode)
+    divisors = shapes.divisors(geometry, count_include_pad, divisor_override, I.dtype)
+    O = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
+    pooling.sum_forward(I, geometry, O)
+    return O if divisors is None else np.divide(O, divisors, out=O)
+
+
+def avg_pool2d_backward(
+    G, I, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """Return the gradient of the loss by the input of `avg_pool2d`.
+
+        dL/dI[n,c,u,v] = sum of G[n,c,h,w] / d[h,w] over the windows (h,w) that contain (u,v)
+
+    Parameters
+    ----------
+    G : (N, C, H_out, W_out) array of I's dtype
+        dL/dO, the gradient by the output of `avg_pool2d`.
+    I : (N, C, H, W) array of float32, float64 or int64
+        Input images; only their shape matters.
+    kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        As in `avg_pool2d`.
+
+    Returns
+    -------
+    dI : (N, C, H, W) array of I's dtype
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `avg_pool2d`, and if G does not have the shape of its output.
+
+    Notes
+    -----
+    Derived in chapters/pooling.md.
+
+    Examples
+    --------
+    >>> avg_pool2d_backward(np.array([[[[4.0, 8.0]]]]), np.zeros((1, 1, 2, 3)), kernel_size=2, stride=1)[0, 0]
+    array([[1., 3., 2.],
+           [1., 3., 2.]])
+    """
+    G, I, geometry = _backward_arguments(G, I, kernel_size, stride, padding, ceil_mode=ceil_mode)
+    divisors = shapes.divisors(geometry, count_include_pad, divisor_override, I.dtype)
+    dI = np.zeros(I.shape, I.dtype)
+    pooling.sum_backward(G if divisors is None else shapes.array("G", G / divisors, "N, C, H, W"), geometry, dI)
+    return dI
+
+
+def _backward_arguments(G, I, kernel_size, stride, padding=0, dilation=1, ceil_mode=False):
+    """Check what all gradients of pooling are given; return G, I and the geometry."""
+    G = shapes.array("G", G, "N, C, H_out, W_out")
+    I = shapes.array("I", I, "N, C, H, W")
+    shapes.check_dtypes(I=I, G=G)
+    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    shapes.check_shape("G", G, "N, C, H_out, W_out", (*I.shape[:2], *geometry.output_size))
+    return G, I, geometry
+
+
+def _numbers(name, function, shape, I, geometry):
+    """Return a function that checks each result of a plain one; of a compiled one the first result tells the type."""
+    if not callable(function):
+        raise TypeError(f"{name} must be a function of one window, got {type(function).__name__}: {function!r}")
+
+    wanted = "an array" if shape else "one number"
+
+    def checked(window):
+        result = function(window)
+        if isinstance(result, np.ndarray) != bool(shape):
+            raise TypeError(f"{name} must return {wanted}, got {type(result).__name__}: {result!r}")
+        dtype = np.asarray(result).dtype
+        if not np.can_cast(dtype, np.float64 if I.dtype.kind == "f" else np.int64, "safe"):
+            raise TypeError(f"{name} must return {wanted} that {I.dtype} can hold, got {dtype}")
+        if np.shape(result) != shape:
+            raise ValueError(f"{name} must return an array of the window's shape, {shape}, got shape {result.shape}")
+        return result
+
+    if not is_jitted(function):
+        return checked
+    K_h, K_w = geometry.kernel_size
+    checked(I[0, 0, :K_h, :K_w].copy())
+    return function

@@ -1,0 +1,1 @@
+"""Tests of the pages, the tools behind them and the built site."""

@@ -1,0 +1,48 @@
+"""Built copies of the book, in folders of their own."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import address
+from tools.notebooks import BOOK
+
+ADDRESS = "https://github.com/example-owner/example-book"
+
+
+def copy_book(target: Path):
+    """Copy what a build reads, without what was built or installed."""
+    for name in ("_config.yml", "_toc.yml", "references.bib", "README.md", "intro.md", "intro.ipynb"):
+        shutil.copy(BOOK / name, target)
+    for name in ("_ext", "_static", "assets", "chapters", "lectcode"):
+        shutil.copytree(BOOK / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def build(book: Path):
+    """Build a copy as `make book` does; return the finished process, its two streams in one."""
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "--all", "-W", "-n", "--keep-going", book]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The site of a copy of the book whose public address is not decided."""
+    book = copy_book(tmp_path_factory.mktemp("without-address"))
+    address.fill_in("", book)
+    finished = build(book)
+    assert finished.returncode == 0, finished.stdout
+    return book / "_build/html"
+
+
+@pytest.fixture(scope="session")
+def published_site(tmp_path_factory):
+    """The site of a copy of the book with a public address."""
+    book = copy_book(tmp_path_factory.mktemp("with-address"))
+    address.fill_in(ADDRESS, book)
+    finished = build(book)
+    assert finished.returncode == 0, finished.stdout
+    return book / "_build/html"

@@ -1,0 +1,22 @@
+"""What all tests share: hypothesis profiles, a third thread, and the summary of the comparisons with peers."""
+
+import os
+
+os.environ.setdefault("NUMBA_NUM_THREADS", "3")  # before Numba is imported: three threads even on fewer cores
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import tolerance
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+# derandomize: a failure is a failure on every machine; HYPOTHESIS_PROFILE=long searches further, and at random.
+settings.register_profile("normal", max_examples=200, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("long", max_examples=2500, deadline=None, print_blob=True, suppress_health_check=SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+@pytest.hookimpl
+def pytest_terminal_summary(terminalreporter):
+    for line in tolerance.peer_summary():
+        terminalreporter.write_line(line)

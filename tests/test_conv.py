@@ -1,0 +1,168 @@
+"""Convolution: every registered algorithm equals the definition exactly on whole numbers, and closely on others."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lectcode
+from lectcode import reference
+from lectcode.kernels import ALGORITHMS
+from tests import tolerance
+from tests.geometry import CONVS, DTYPES, convs, dtypes, integers, reals, seeds
+
+algorithms = pytest.mark.parametrize("algorithm", ALGORITHMS)
+
+
+def assert_equal(actual, expected, dtype):
+    assert actual.dtype == dtype
+    np.testing.assert_array_equal(actual, expected)
+
+
+def check_all_passes(case, dtype, seed, algorithm):
+    """Compare the output and the gradients, together and one by one, with the definition."""
+    I, F, B, rng = case.arrays(integers, seed, dtype)
+    O = lectcode.conv2d(I, F, B, **case.keywords, algorithm=algorithm)
+    assert_equal(O, reference.conv2d(I, F, B, **case.keywords), dtype)
+    G = integers(rng, *O.shape, dtype=dtype)
+    dI, dF, dB = reference.conv2d_backward(G, I, F, **case.keywords)
+    together = lectcode.conv2d_backward(G, I, F, **case.keywords, algorithm=algorithm)
+    assert_equal(together.dI, dI, dtype)
+    assert_equal(together.dF, dF, dtype)
+    assert_equal(together.dB, dB, dtype)
+    alone = {**case.keywords, "algorithm": algorithm}
+    assert_equal(lectcode.conv2d_grad_input(G, F, I.shape[2:], **alone), dI, dtype)
+    assert_equal(lectcode.conv2d_grad_filters(G, I, F.shape[2:], **alone), dF, dtype)
+    assert_equal(lectcode.conv2d_grad_bias(G), dB, dtype)
+
+
+@algorithms
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CONVS.values(), ids=CONVS)
+def test_equals_the_definition_in_the_corners(case, dtype, algorithm):
+    check_all_passes(case, dtype, 0, algorithm)
+
+
+@algorithms
+@given(case=convs(), dtype=dtypes, seed=seeds)
+def test_equals_the_definition(case, dtype, seed, algorithm):
+    check_all_passes(case, dtype, seed, algorithm)
+
+
+@algorithms
+@given(case=convs(), dtype=dtypes, seed=seeds)
+def test_adjoint_identity(case, dtype, seed, algorithm):
+    """O without bias is linear in I and in F, so <G, O> = <dI, I> = <dF, F>; with it, <G, O> grows by <dB, B>."""
+    I, F, B, rng = case.arrays(integers, seed, dtype)
+    O = lectcode.conv2d(I, F, **case.keywords, algorithm=algorithm)
+    G = integers(rng, *O.shape, dtype=dtype)
+    dI, dF, dB = lectcode.conv2d_backward(G, I, F, **case.keywords, algorithm=algorithm)
+    assert np.vdot(G, O) == np.vdot(dI, I) == np.vdot(dF, F)
+    with_bias = lectcode.conv2d(I, F, B, **case.keywords, algorithm=algorithm)
+    assert np.vdot(G, with_bias) == np.vdot(G, O) + np.vdot(dB, B)
+
+
+@pytest.mark.parametrize("fault", ["flipped", "swapped", "shifted", "last-row-lost"])
+def test_adjoint_identity_sees_a_planted_fault(fault):
+    I, F, _, rng = CONVS["strided-left-over"].arrays(integers)
+    O = lectcode.conv2d(I, F, **CONVS["strided-left-over"].keywords)
+    G = integers(rng, *O.shape)
+    dI, dF, _ = lectcode.conv2d_backward(G, I, F, **CONVS["strided-left-over"].keywords)
+    wrong = {
+        "flipped": (dI, dF[..., ::-1]),
+        "swapped": (dI, np.roll(dF, 1, axis=0)),
+        "shifted": (np.roll(dI, 1, axis=3), dF),
+        "last-row-lost": (dI * (np.arange(I.shape[2]) < I.shape[2] - 1)[:, None], dF),
+    }
+    dI, dF = wrong[fault]
+    assert not np.vdot(G, O) == np.vdot(dI, I) == np.vdot(dF, F)
+
+
+@algorithms
+@pytest.mark.parametrize("dtype", tolerance.UNIT)
+@given(case=convs(), seed=seeds)
+def test_stays_within_its_stated_error_bound(case, seed, dtype, algorithm):
+    """Against the definition in long doubles, on the very same numbers."""
+    I, F, B, rng = case.arrays(reals, seed, dtype)
+    O = lectcode.conv2d(I, F, B, **case.keywords, algorithm=algorithm)
+    G = reals(rng, *O.shape, dtype=dtype)
+    dI, dF, dB = lectcode.conv2d_backward(G, I, F, **case.keywords, algorithm=algorithm)
+    exact = [X.astype(np.longdouble) for X in (I, F, B, G)]
+    sizes = [abs(X) for X in exact]
+    N, _, H_out, W_out = O.shape
+    terms = {"O": F[0].size + 1, "dI": F.size // F.shape[1], "dF": N * H_out * W_out, "dB": N * H_out * W_out}
+    for name, actual, definition, arguments in (
+        ("O", O, reference.conv2d, lambda I, F, B, G: (I, F, B)),
+        (
+            "dI",
+            dI,
+            lambda G, F, **keywords: reference.conv2d_grad_input(G, F, I.shape[2:], **keywords),
+            lambda I, F, B, G: (G, F),
+        ),
+        (
+            "dF",
+            dF,
+            lambda G, I, **keywords: reference.conv2d_grad_filters(G, I, F.shape[2:], **keywords),
+            lambda I, F, B, G: (G, I),
+        ),
+        ("dB", dB, lambda G, **_: reference.conv2d_grad_bias(G), lambda I, F, B, G: (G,)),
+    ):
+        expected = definition(*arguments(*exact), **case.keywords)
+        magnitude = definition(*arguments(*sizes), **case.keywords)
+        error = tolerance.normalised_error(actual, expected, magnitude, actual.dtype)
+        unit = tolerance.UNIT[dtype]
+        allowed = ALGORITHMS[algorithm].error_bound(max(terms[name], 1), unit) / unit
+        assert error <= allowed + 1e-3, name  # 1e-3 u: what the long doubles themselves may be off
+
+
+def test_the_error_bound_sees_a_planted_fault():
+    exact = np.array([1.0], np.longdouble)
+    off = np.array([1.0 + 2.0**-20], np.float32)
+    assert tolerance.normalised_error(off, exact, np.array([1.0]), off.dtype) == 16
+    with pytest.raises(AssertionError, match=r"error of 16\.00 u"):
+        tolerance.assert_close(off, exact, np.array([1.0]), terms=3)
+
+
+@given(case=convs(named_padding=False), dtype=dtypes, seed=seeds, data=st.data())
+def test_transposed_convolution(case, dtype, seed, data):
+    """It equals its definition, and without bias it is the adjoint of conv2d."""
+    X, F, _, rng = case.arrays(integers, seed, dtype)  # X is what the convolution that is transposed would take
+    I = integers(rng, *lectcode.conv2d(X, F, **case.keywords).shape, dtype=dtype)
+    stride, dilation = (reference.pair(case.keywords[key]) for key in ("stride", "dilation"))
+    most = [max(S, D) - 1 for S, D in zip(stride, dilation, strict=True)]
+    extra = tuple(data.draw(st.integers(0, A)) for A in most)
+    B = integers(rng, X.shape[1], dtype=dtype)
+    spans = [(K - 1) * D + 1 for K, D in zip(F.shape[2:], dilation, strict=True)]
+    size = [
+        (H - 1) * S + span + A - sum(P)
+        for H, S, span, A, P in zip(
+            I.shape[2:], stride, spans, extra, reference.sides(case.keywords["padding"]), strict=True
+        )
+    ]
+    if min(size) < 1:
+        with pytest.raises(ValueError, match="padding must leave an output"):
+            lectcode.conv_transpose2d(I, F, B, output_padding=extra, **case.keywords)
+        return
+    O = lectcode.conv_transpose2d(I, F, B, output_padding=extra, **case.keywords)
+    assert_equal(O, reference.conv_transpose2d(I, F, B, output_padding=extra, **case.keywords), dtype)
+    if all(A < S for A, S in zip(extra, stride, strict=True)):  # then I is the size of the convolution of O
+        X = integers(rng, *O.shape, dtype=dtype)
+        O = lectcode.conv_transpose2d(I, F, output_padding=extra, **case.keywords)
+        assert np.vdot(O, X) == np.vdot(I, lectcode.conv2d(X, F, **case.keywords))
+
+
+def test_int64_is_exact_beyond_the_whole_numbers_of_float64():
+    I, F = np.full((1, 1, 2, 2), 2**53 + 1), np.ones((1, 1, 1, 2), np.int64)
+    assert lectcode.conv2d(I, F).tolist() == [[[[2**54 + 2], [2**54 + 2]]]]
+    assert lectcode.avg_pool2d(I, 2, divisor_override=1).item() == 2**55 + 4
+    assert lectcode.max_pool2d(I - np.arange(4).reshape(2, 2), 2).item() == 2**53 + 1
+
+
+def test_a_new_algorithm_is_found_by_name_and_may_refuse(monkeypatch):
+    fake = lectcode.kernels.Algorithm(None, None, None, lambda dtype, geometry: "it is only a plan", None)
+    monkeypatch.setitem(ALGORITHMS, "gemm", fake)
+    I, F = np.zeros((1, 1, 2, 2)), np.zeros((1, 1, 1, 2))
+    with pytest.raises(ValueError, match="algorithm='gemm' does not apply: it is only a plan"):
+        lectcode.conv2d(I, F, algorithm="gemm")
+    with pytest.raises(ValueError, match=r"must be 'auto' or one of \['direct', 'gemm'\], got 'fft'"):
+        lectcode.conv2d(I, F, algorithm="fft")

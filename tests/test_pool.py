@@ -1,0 +1,168 @@
+"""Pooling: the kernels equal the definition exactly, ties and borders are as stated, and the gradients are adjoints."""
+
+from fractions import Fraction
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lectcode
+from lectcode import reference
+from lectcode.gradcheck import check_gradient
+from tests.geometry import dtypes, integers, pools, reals, seeds
+
+
+def few_values(rng, *shape, dtype):
+    """Only three different values, so that most windows have a tie."""
+    return rng.integers(-1, 2, shape).astype(dtype)
+
+
+@given(pool=pools(), dtype=dtypes, seed=seeds, make=st.sampled_from([integers, few_values]))
+def test_max_equals_the_definition(pool, dtype, seed, make):
+    (shape, keywords), rng = pool, np.random.default_rng(seed)
+    I = make(rng, *shape, dtype=dtype)
+    O = lectcode.max_pool2d(I, **keywords)
+    np.testing.assert_array_equal(O, reference.max_pool2d(I, **keywords))
+    G = integers(rng, *O.shape, dtype=dtype)
+    dI = lectcode.max_pool2d_backward(G, I, **keywords)
+    np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords))
+    assert O.dtype == dI.dtype == dtype
+    assert np.vdot(G, O) == np.vdot(dI, I)  # linear where the winners are fixed
+
+
+def test_the_first_of_equal_values_wins():
+    I = np.array([[[[2.0, 7.0, 7.0], [7.0, 7.0, 1.0]]]])
+    dI = lectcode.max_pool2d_backward(np.array([[[[1.0, 10.0]]]]), I, kernel_size=2, stride=1)
+    assert dI.tolist() == [[[[0.0, 11.0, 0.0], [0.0, 0.0, 0.0]]]]
+
+
+def test_padding_never_wins():
+    lowest = np.iinfo(np.int64).min
+    for low, dtype in ((-5.0, np.float32), (-np.inf, np.float64), (lowest, np.int64)):
+        I = np.full((1, 1, 2, 3), low, dtype)
+        assert (lectcode.max_pool2d(I, 3, stride=1, padding=2) == low).all()
+        dI = lectcode.max_pool2d_backward(np.ones((1, 1, 4, 5), dtype), I, 3, stride=1, padding=2)
+        assert dI.sum() == 20  # each window gives its share to a pixel, even if all are the identity of max
+
+
+@given(
+    pool=pools(dilated=False), dtype=dtypes, seed=seeds, include=st.booleans(), override=st.sampled_from([None, 1, -3])
+)
+def test_average_equals_the_definition(pool, dtype, seed, include, override):
+    (shape, keywords), rng = pool, np.random.default_rng(seed)
+    override = 1 if dtype is np.int64 else override
+    keywords = {**keywords, "count_include_pad": include, "divisor_override": override}
+    I = integers(rng, *shape, dtype=dtype)
+    O = lectcode.avg_pool2d(I, **keywords)
+    np.testing.assert_array_equal(O, reference.avg_pool2d(I, **keywords))  # one rounding: the sums are exact
+    G = integers(rng, *O.shape, dtype=dtype)
+    dI = lectcode.avg_pool2d_backward(G, I, **keywords)
+    assert O.dtype == dI.dtype == dtype
+    if override == 1:
+        np.testing.assert_array_equal(dI, reference.avg_pool2d_backward(G, I, **keywords))
+        assert np.vdot(G, O) == np.vdot(dI, I)
+    # As fractions nothing rounds; a pixel sums at most 16 rounded quotients of size at most 9.
+    exact = reference.avg_pool2d_backward(
+        *(np.vectorize(Fraction, [object])(X.astype(int)) for X in (G, I)), **keywords
+    )
+    np.testing.assert_allclose(dI, exact.astype(float), rtol=0, atol=17 * 16 * 9 * np.finfo(np.float32).eps)
+
+
+def test_average_counts_the_padding_but_never_the_overhang():
+    I = np.full((1, 1, 3, 3), 12.0)
+    keywords = {"kernel_size": 2, "stride": 2, "padding": ((1, 0), (1, 0)), "ceil_mode": True}
+    assert lectcode.avg_pool2d(I, **keywords)[0, 0].tolist() == [[3.0, 6.0], [6.0, 12.0]]
+    without = lectcode.avg_pool2d(I, **keywords, count_include_pad=False)
+    assert (without == 12.0).all()
+    overhang = lectcode.avg_pool2d(I, 2, stride=2, ceil_mode=True)
+    assert (overhang == 12.0).all()
+
+
+def norm(window):
+    """Return the Euclidean length of a window."""
+    return np.sqrt((window * window).sum())
+
+
+def norm_partials(window):
+    """Return the partial derivatives of `norm`."""
+    return window / np.sqrt((window * window).sum())
+
+
+def total(window):
+    """Return the sum of a window, after overwriting the window, which is ours."""
+    window *= 1
+    return window.sum()
+
+
+def total_partials(window):
+    """Return the partial derivatives of `total`."""
+    window[:] = 1
+    return window
+
+
+COMPILED = {f: numba.njit(f) for f in (norm, norm_partials, total, total_partials)}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(("kernel_size", "stride"), [((2, 3), None), (3, (1, 2)), ((1, 2), 4)])
+def test_any_function_of_a_window(compiled, kernel_size, stride):
+    rng = np.random.default_rng(0)
+    chosen = COMPILED.__getitem__ if compiled else lambda f: f
+    for f, df, I in ((norm, norm_partials, reals(rng, 2, 3, 6, 7)), (total, total_partials, integers(rng, 2, 3, 6, 7))):
+        before = I.copy()
+        O = lectcode.pool2d(I, chosen(f), kernel_size, stride)
+        np.testing.assert_allclose(O, reference.pool2d(I.copy(), f, kernel_size, stride), rtol=1e-15)
+        G = integers(rng, *O.shape, dtype=I.dtype)
+        dI = lectcode.pool2d_backward(G, I, chosen(df), kernel_size, stride)
+        np.testing.assert_allclose(dI, reference.pool2d_backward(G, I.copy(), df, kernel_size, stride), rtol=1e-13)
+        assert O.dtype == dI.dtype == I.dtype
+        np.testing.assert_array_equal(I, before)
+
+
+def test_general_pooling_contains_the_named_ones():
+    I = integers(np.random.default_rng(0), 2, 3, 8, 9).astype(float)
+    np.testing.assert_array_equal(lectcode.pool2d(I, np.max, 3, 2), lectcode.max_pool2d(I, 3, 2))
+    np.testing.assert_array_equal(lectcode.pool2d(I, np.mean, (2, 4), 2), lectcode.avg_pool2d(I, (2, 4), 2))
+
+
+def test_without_images_the_function_is_not_called():
+    I = np.zeros((0, 2, 4, 5))
+    assert lectcode.pool2d(I, None.__eq__, 2).shape == (0, 2, 2, 2)
+    assert lectcode.pool2d_backward(np.zeros((0, 2, 2, 2)), I, None.__eq__, 2).shape == I.shape
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_later_window_cannot_change_the_shape_of_the_derivative(compiled):
+    def partials(window):
+        return window[: 1 if window[0, 0] == 0 else 2]
+
+    I = np.array([[[[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]]])
+    df = numba.njit(partials) if compiled else partials
+    with pytest.raises(ValueError, match="df must return an array of the window's shape"):
+        lectcode.pool2d_backward(np.ones((1, 1, 1, 2)), I, df, 2)
+
+
+def test_gradients_by_central_differences():
+    rng = np.random.default_rng(3)
+    I = rng.permutation(2 * 3 * 6 * 7).reshape(2, 3, 6, 7) / 7  # no ties near by
+    keywords = {"kernel_size": (2, 3), "stride": (2, 1), "padding": (1, 0)}
+    check_gradient(
+        lambda X: lectcode.max_pool2d(X, **keywords),
+        lambda G: lectcode.max_pool2d_backward(G, I, **keywords),
+        I,
+        rng=rng,
+    )
+    check_gradient(
+        lambda X: lectcode.avg_pool2d(X, **keywords),
+        lambda G: lectcode.avg_pool2d_backward(G, I, **keywords),
+        I,
+        rng=rng,
+    )
+    check_gradient(
+        lambda X: lectcode.pool2d(X, norm, 3, 2),
+        lambda G: lectcode.pool2d_backward(G, I, norm_partials, 3, 2),
+        I,
+        rng=rng,
+    )
