@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from functools import lru_cache
-from itertools import product
 from math import prod
 
 import numpy as np
@@ -14,9 +12,9 @@ from .loopnest import _Writer, identifier
 from .scope import Scope
 
 # The largest value that a size takes, by the first letter of its name.
-_LARGEST = {"N": 4, "C": 4, "Γ": 3, "H": 7, "W": 7, "K": 5, "P": 3, "S": 3, "D": 3}
+_LARGEST = {"N": 5, "C": 5, "G": 5, "H": 8, "W": 8, "K": 5, "P": 3, "S": 3, "D": 3}
 _DEFAULT = 4
-_MANY = 400_000
+_MANY = 100_000
 SCALE = 3600  # divisible by every product of two numbers up to 5: averages over windows stay whole
 
 
@@ -50,85 +48,73 @@ def _derived(definitions: tuple):
     return namespace["derived"], inputs
 
 
-def complete(scope: Scope, sizes: dict[str, int]) -> dict[str, int] | None:
-    """The free sizes with the defined ones added; None when a defined size is not a whole number in its range."""
-    definitions = tuple((name, d.value) for name, d in scope.size_definitions.items())
-    if not definitions:
-        return dict(sizes)
-    derive, inputs = _derived(definitions)
-    try:
-        more = derive(*[sizes[n] for n in inputs])
-    except ArithmeticError:
-        return None
-    if any(value < (1 if scope.sizes[n].is_positive and not _may_vanish(scope, n) else 0) for n, value in more.items()):
-        return None
-    return {**sizes, **more}
-
-
-def _may_vanish(scope: Scope, name: str) -> bool:
-    """A remainder may be 0; an axis length may not."""
-    return name.startswith("r")
-
-
-def sizes_of(scope: Scope, limit: int, largest: int | None = None, distinct: bool = True) -> Iterator[dict[str, int]]:
+def sizes_of(scope: Scope, limit: int, largest: int | None = None, distinct: bool = True) -> list[dict[str, int]]:
     """At most ``limit`` choices of all sizes, the same ones every time.
 
-    Axis lengths differ pairwise, and so do the paddings, the strides and the dilations of different sides and axes, so that a
-    swapped name cannot hide. All choices up to the bounds are taken where there are not more than ``limit``, else a fixed sample.
+    Axis lengths differ pairwise, and so do the paddings, the strides and the dilations of different sides and axes, so
+    that a swapped name cannot hide. All choices up to the bounds are taken if there are no more than ``limit``, else a
+    fixed sample of them.
     """
     names = free_sizes(scope)
     lengths = _axis_lengths(scope)
-    choices = []
-    for name in names:
-        top = _LARGEST.get(name[0], _DEFAULT)
-        top = min(top, largest) if largest else top
-        least = 0 if scope.sizes[name].is_nonnegative and not scope.sizes[name].is_positive else 1
-        least = max(least, scope.minima.get(name) or least)
-        choices.append(range(least, max(least, top) + 1))
+    crowded = len(lengths) > 7  # so many lengths cannot all differ within the usual bounds
+    choices = tuple(_choices(scope, name, largest, crowded and name in lengths) for name in names)
     groups = [[k for k, n in enumerate(names) if n in lengths]]
     groups += [[k for k, n in enumerate(names) if n not in lengths and n[0] == letter] for letter in "PSD"]
+    if not distinct:
+        groups = []
+    grouped = {k for g in groups for k in g}
+    groups += [[k] for k in range(len(names)) if k not in grouped]
+    definitions = tuple((name, d.value) for name, d in scope.size_definitions.items())
+    vanish = tuple(n for n in scope.size_definitions if not scope.sizes[n].is_positive or n.startswith("r"))
+    found = _sizes(tuple(names), choices, tuple(map(tuple, groups)), definitions, vanish, limit)
+    return [dict(f) for f in found]
 
-    def accepted(values) -> dict[str, int] | None:
-        if distinct and any(len({values[k] for k in g}) < len(g) for g in groups):
-            return None
-        return complete(scope, dict(zip(names, values, strict=True)))
 
+def _choices(scope: Scope, name: str, largest: int | None, crowded: bool) -> range:
+    top = _LARGEST.get(name[0], _DEFAULT) + crowded
+    top = min(top, largest) if largest else top
+    least = 0 if scope.sizes[name].is_nonnegative and not scope.sizes[name].is_positive else 1
+    least = max(least, scope.minima.get(name) or least)
+    return range(least, max(least, top) + 1)
+
+
+def _different(choices: tuple[range, ...]) -> list[tuple[int, ...]]:
+    """All tuples, one value from each range, without a value twice."""
+    out: list[tuple[int, ...]] = [()]
+    for c in choices:
+        out = [(*values, v) for values in out for v in c if v not in values]
+    return out
+
+
+@lru_cache(maxsize=64)
+def _sizes(names, choices, groups, definitions, vanish, limit) -> list[dict[str, int]]:
+    """The choices themselves: free sizes from their ranges, then the sizes that are defined by them."""
+    blocks = [_different(tuple(choices[k] for k in g)) for g in groups if g]
+    groups = [g for g in groups if g]
+    total = prod(map(len, blocks))
     rng = random.Random(0)
-    if prod(map(len, choices)) <= _MANY:
-        everything = [values for values in product(*choices)]
-        rng.shuffle(everything)
-        candidates = iter(everything)
-    else:
-        candidates = iter(_draws(rng, choices, groups if distinct else []))
-    found = 0
-    for values in candidates:
-        sizes = accepted(values)
-        if sizes is not None:
-            yield sizes
-            found += 1
-            if found == limit:
-                return
-
-
-def _draws(rng: random.Random, choices, groups):
-    """Random choices without repetition; inside a group the values are drawn so that they differ."""
-    seen = set()
-    for _ in range(200_000):
-        values: list = [None] * len(choices)
-        for g in groups:
-            used: set[int] = set()
-            for k in sorted(g, key=lambda k: (len(choices[k]), k)):
-                free = [v for v in choices[k] if v not in used]
-                if not free:
-                    break
-                values[k] = rng.choice(free)
-                used.add(values[k])
-        for k, c in enumerate(choices):
-            if values[k] is None:
-                values[k] = rng.choice(c)
-        if tuple(values) not in seen:
-            seen.add(tuple(values))
-            yield tuple(values)
+    order = rng.sample(range(total), min(total, _MANY))
+    derive, inputs = _derived(definitions) if definitions else (None, ())
+    found = []
+    for number in order:
+        sizes: dict[str, int] = {}
+        for g, block in zip(groups, blocks, strict=True):
+            number, k = divmod(number, len(block))
+            sizes.update(zip((names[i] for i in g), block[k], strict=True))
+        sizes = {n: sizes[n] for n in names}
+        if derive:
+            try:
+                more = derive(*[sizes[n] for n in inputs])
+            except ArithmeticError:  # the page divides, and here the division leaves a remainder
+                continue
+            if any(value < (0 if n in vanish else 1) for n, value in more.items()):
+                continue
+            sizes.update(more)
+        found.append(sizes)
+        if len(found) == limit:
+            break
+    return found
 
 
 def shape_of(scope: Scope, name: str, sizes: dict[str, int]) -> tuple[int, ...]:

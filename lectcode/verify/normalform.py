@@ -9,6 +9,7 @@ R2 *Ranges are guards.* sum_{i=a}^{b} e = sum over i in Z of [i - a >= 0][b - i 
    integer q > 0, it is cleared: n <= floor(p/q) iff qn <= p, and n >= floor(p/q) iff qn >= p - q + 1. n >= max(a, b) iff n >= a and n >= b,
    n <= min(a, b) iff n <= a and n <= b. [d | n] = sum over q in Z of [n = dq], since there is at most one such q.
 R3 *Eliminate.* sum over i in Z of [c i + r = 0] e with c = 1 or -1 has one term at most: i = -r/c, in e and in all guards.
+   Guards g >= 0 and -g >= 0 together are the equation g = 0.
 R4 *Drop what is known.* A guard that follows from the facts (see `facts`) is 1; a term with a guard that contradicts the others is 0.
 R5 *Rename.* Terms are equal when a bijection of their bound indices carries one to the other and their guards imply each other.
 R6 *Shift.* An index i of a sum over Z may be replaced by j - r or r - j (r free of i): a bijection of Z.
@@ -211,6 +212,10 @@ def reduced(t: Term, facts: Facts, steps: list | None = None) -> Term | None:
     ``steps`` collects the term after every elimination.
     """
     while True:
+        twins = [g for g in t.at_least if normal(-g) in t.at_least]
+        if twins:
+            rest = tuple(g for g in t.at_least if g not in twins)
+            t = replace(t, at_least=rest, zero=(*t.zero, *{_one_sign(g) for g in twins}))
         if any(e.is_number and e != 0 for e in t.zero):
             return None
         if S.Zero in t.zero:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, S, Sum
+from sympy import Expr, Indexed, Integer, S, Sum
 
 from .errors import LatexError, Refuted, Unsupported
-from .expressions import FloorQuotient, Window, WindowPartial, gradient_name, refresh, tensor
+from .expressions import FloorQuotient, Window, WindowPartial, fresh, gradient_name, refresh, tensor
 from .facts import Facts
 from .normalform import Term, difference
 from .reader import Book, Formula, read_text
+from .letters import along, pads
 from .scope import Scope, derivative
 
 
@@ -134,8 +135,38 @@ def scope_resolved(scope: Scope, e: Expr) -> Expr:
     return e.xreplace(values) if values else e
 
 
+def prove_size(formula: Formula) -> Proof:
+    """H_out counts the windows that fit: for every h >= 0, h < H_out exactly if window h ends inside the padded input.
+
+    The letters say what a window is: it starts at h S and has D (K - 1) + 1 rows; the padded input has H rows and its padding.
+    """
+    scope, name = formula.scope, formula.tensor
+    axis = {"H_out": 0, "W_out": 1}.get(name)
+    if axis is None:
+        raise Refuted(f"{formula.place}: {name} is a size of which nothing is known that could be proved")
+    sizes = scope.sizes
+    try:
+        K, S_, D = along(sizes, "K", axis), along(sizes, "S", axis, S.One), along(sizes, "D", axis, S.One)
+        (before, after), H = pads(sizes, axis) if any(n[0] == "P" for n in sizes) else (0, 0), sizes["HW"[axis]]
+    except KeyError as problem:
+        raise Refuted(f"{formula.place}: {formula.name} cannot be proved: {problem}") from None
+    h, facts = fresh("h"), scope.facts()
+    fits = scope.resolve(H + before + after - (D * (K - 1) + 1) - h * S_)
+    counted = sizes[name] - 1 - h
+    late = S_ * (h - sizes[name])  # S > 0 times something >= 0 if h is not counted
+    gap = [S_ * g for g in (h, counted)]
+    if not (facts.imply(fits, [h, counted, *gap]) and facts.imply(Integer(-1), [h, late, fits])):
+        raise Refuted(
+            f"{formula.place}: {formula.name} is not proved: {name} does not count the windows that fit\n"
+            f"  formula: {formula.latex}"
+        )
+    return Proof(formula, fits, counted, False)
+
+
 def prove_formula(formula: Formula) -> Proof:
-    """The proof of a gradient or identity; `Refuted` says what is left, with a counterexample where one is found."""
+    """The proof of a gradient, identity or output size; `Refuted` says what is left, with a counterexample if one is found."""
+    if formula.kind == "size":
+        return prove_size(formula)
     if formula.kind not in ("gradient", "identity"):
         raise LatexError(formula.place, f"a {formula.kind} is not proved, it is compared with its reference")
     try:
