@@ -53,6 +53,34 @@ def pictures(rows, *, limits=(0, 255), width=8.5):
     return figure
 
 
+def step_curves(steps, errors, marks, *, width=7.5):
+    """Draw the errors of difference quotients against their steps, both on logarithmic axes.
+
+    Parameters
+    ----------
+    steps : (n,) array
+        The steps, positive.
+    errors : dict
+        From a curve's name to its (n,) errors; zeros are left out.
+    marks : dict
+        From a name to a step that is marked on the axis.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, ax = _subplots(figsize=(width, 0.6 * width))
+    styles = [(BLUE, "-", "o"), (ORANGE, "-", "s"), (BLUE, ":", "o"), (ORANGE, ":", "s")]
+    for (name, error), (color, line, marker) in zip(errors.items(), styles, strict=True):
+        seen = error > 0
+        ax.loglog(steps[seen], error[seen], line, color=color, marker=marker, markersize=3.5, label=name)
+    for name, step in marks.items():
+        ax.axvline(step, color="#9a9a9a", linewidth=1, linestyle="--")
+        ax.text(step, 1.02, name, ha="center", transform=ax.get_xaxis_transform())
+    ax.set(xlabel="step $h$", ylabel="error of the derivative")
+    ax.grid(color=PALE)
+    ax.legend()
+    return figure
+
+
 def _grid(ax, numbers, left, title, color, *, border=0):
     """Draw a matrix as a grid of numbers from x = left on; the outer border is padding, shaded."""
     H, W = numbers.shape
