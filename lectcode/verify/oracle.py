@@ -138,9 +138,7 @@ class Oracle:
         if not choices:
             raise Refuted(f"{formula.place}: there are no small sizes on which {formula.name} could be run")
         cheap = sorted(range(len(choices)), key=lambda k: _work(choices[k]))
-        small = set(
-            cheap[: 4 * REFERENCE_SHAPES : 4] if len(cheap) > 4 * REFERENCE_SHAPES else cheap[:REFERENCE_SHAPES]
-        )
+        small = set(cheap[: 4 * REFERENCE_SHAPES : 4] if len(cheap) > 4 * REFERENCE_SHAPES else cheap[:REFERENCE_SHAPES])
         for k, sizes in enumerate(choices):
             numbers = _Numbers(self, formula, sizes, k)
             printed = self.value(formula, numbers)

@@ -179,22 +179,13 @@ def _subjects() -> list[Subject]:
         options = {"algorithm": name}
         found += [
             Subject(f"conv2d ({name})", "conv", "O", _conv_forward(lectcode.conv2d, **options)),
-            Subject(
-                f"conv2d_grad_filters ({name})", "conv", "∂F", _conv_filters(lectcode.conv2d_grad_filters, **options)
-            ),
+            Subject(f"conv2d_grad_filters ({name})", "conv", "∂F", _conv_filters(lectcode.conv2d_grad_filters, **options)),
             Subject(f"conv2d_grad_input ({name})", "conv", "∂I", _conv_input(lectcode.conv2d_grad_input, **options)),
             Subject(
-                f"conv2d_grad_input ({name})",
-                "conv",
-                "∂I_pad",
-                _conv_padded_input(lectcode.conv2d_grad_input, **options),
+                f"conv2d_grad_input ({name})", "conv", "∂I_pad", _conv_padded_input(lectcode.conv2d_grad_input, **options)
             ),
         ]
-    for layer, stem, geometry in (
-        ("pool", "pool2d", False),
-        ("avg-pool", "avg_pool2d", True),
-        ("max-pool", "max_pool2d", True),
-    ):
+    for layer, stem, geometry in (("pool", "pool2d", False), ("avg-pool", "avg_pool2d", True), ("max-pool", "max_pool2d", True)):
         f, df = ((pooling_function,), (pooling_derivative,)) if layer == "pool" else ((), ())
         for module, independent in ((reference, True), (lectcode, False)):
             jitted = layer == "pool" and not independent
