@@ -134,3 +134,77 @@ def strips(versions, *, limits=(0, 255), slant=0.35, width=8.5):
     ax.set(xlim=(0, W), ylim=(H, 0))
     ax.axis("off")
     return figure
+
+
+def grids(panels, *, width=8.5):
+    """Draw small matrices of numbers side by side, with windows outlined.
+
+    Parameters
+    ----------
+    panels : list of dict
+        Each has `numbers`, a (H, W) array that is small enough to read; `title`; `color`, the title's, ink if omitted;
+        `windows`, a list of (top, left, height, width, color) to outline; and `shade`, a (H, W) array from 0 to 1
+        that tints the cells from white to blue.
+    width : float
+        Width of the figure in inches.
+    """
+    gap = 1.0
+    lefts = np.cumsum([0.0] + [panel["numbers"].shape[1] + gap for panel in panels])
+    right, bottom = lefts[-1] - gap, max(len(panel["numbers"]) for panel in panels)
+    figure, ax = _subplots(figsize=(width, width * (bottom + 1.0) / (right + 0.2)))
+    size = 72 * width / (right + 0.2)  # a cell in points
+    for panel, left in zip(panels, lefts, strict=False):
+        numbers = panel["numbers"]
+        longest = max(len(f"{x:g}") for x in numbers.flat)
+        shade = panel.get("shade", np.zeros(numbers.shape))
+        for i, j in np.ndindex(numbers.shape):
+            face = plt.cm.Blues(0.75 * float(shade[i, j])) if "shade" in panel else "white"
+            ax.add_patch(Rectangle((left + j, i), 1, 1, facecolor=face, edgecolor="#9a9a9a", linewidth=0.8))
+            ink = "white" if shade[i, j] > 0.75 else INK
+            font = min(13, 1.35 * size / longest, 0.5 * size)
+            ax.text(left + j + 0.5, i + 0.5, f"{numbers[i, j]:g}", ha="center", va="center", fontsize=font, color=ink)
+        middle, color = left + numbers.shape[1] / 2, panel.get("color", INK)
+        ax.text(middle, -0.25, panel["title"], ha="center", va="bottom", color=color, fontsize=12)
+        for top, start, height, span, edge in panel.get("windows", []):
+            _outline(ax, top, left + start, height, span, edge)
+    ax.set(xlim=(-0.1, right + 0.1), ylim=(bottom + 0.1, -0.9), aspect="equal")
+    ax.axis("off")
+    return figure
+
+
+def relu_of_means(pair, means, *, width=8.5):
+    """Draw why the ReLU of a mean is at most the mean of the ReLUs: for two numbers, and for many windows.
+
+    Parameters
+    ----------
+    pair : two floats
+        The window of the left panel, one number below zero and one above.
+    means : pair of arrays of the same shape
+        For each window of some data: the ReLU of its mean, and the mean of its ReLUs.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, (left, right) = _subplots(1, 2, figsize=(width, width * 0.42))
+    low, high = pair
+    xs = np.array([low - 0.6, 0, high + 0.6])
+    left.plot(xs, np.maximum(xs, 0), color=INK, linewidth=2)
+    left.plot([low, high], [0, high], color=ORANGE, linewidth=1.5, linestyle="--")
+    mean = (low + high) / 2
+    chord, curve = high / 2, max(mean, 0)
+    left.plot([mean, mean], [curve, chord], color=PALE, linewidth=7, zorder=0)
+    for x, y, color, text, place in (
+        (mean, chord, ORANGE, f"mean of ReLUs: {chord:g}", (-10, 8)),
+        (mean, curve, BLUE, f"ReLU of mean: {curve:g}", (12, -12)),
+    ):
+        left.plot(x, y, "o", color=color, markersize=8)
+        side = "right" if place[0] < 0 else "left"
+        left.annotate(text, (x, y), place, textcoords="offset points", ha=side, color=color)
+    left.plot([low, high], [0, high], "o", color=INK, markersize=5)
+    left.set(xlabel="x", ylabel="ReLU(x)", title=f"a window that holds {low:g} and {high:g}")
+    top = float(np.max(means[1]))
+    right.plot([0, top], [0, top], color=INK, linewidth=1)
+    right.plot(np.ravel(means[0]), np.ravel(means[1]), ".", color=BLUE, markersize=2, alpha=0.5, rasterized=True)
+    right.set(xlabel="ReLU of mean", ylabel="mean of ReLUs", title="windows of edges in a photograph", aspect="equal")
+    for ax in (left, right):
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
