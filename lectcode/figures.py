@@ -208,3 +208,113 @@ def relu_of_means(pair, means, *, width=8.5):
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def stacks(panels, *, width=8.5):
+    """Draw stacks of layers along one axis: which numbers two neighbouring outputs depend on.
+
+    Parameters
+    ----------
+    panels : dict
+        From a title to the lists (k, s) of kernel lengths and strides, first layer first; without padding or dilation.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, axes = _subplots(1, len(panels), figsize=(width, 2.7), sharey=True)
+    for ax, (title, (k, s)) in zip(np.atleast_1d(axes), panels.items(), strict=True):
+        J = len(k)
+        centre, step = [0.0], [1]  # of output 0 of each level, in input pixels
+        for length, stride in zip(k, s, strict=True):
+            centre.append(centre[-1] + (length - 1) / 2 * step[-1])
+            step.append(step[-1] * stride)
+        for output, color, shift in ((1, ORANGE, 0.07), (0, BLUE, 0.0)):
+            level = {output}
+            for j in range(J, 0, -1):
+                below = set()
+                for h in level:
+                    reads = [h * s[j - 1] + i for i in range(k[j - 1])]
+                    below |= set(reads)
+                    for g in reads:
+                        xs = centre[j] + h * step[j], centre[j - 1] + g * step[j - 1]
+                        ax.plot(xs, (j, j - 1), color=color, linewidth=1, alpha=0.55, zorder=1)
+                places = [centre[j] + h * step[j] for h in level]
+                ax.plot(places, [j - shift] * len(places), "o", color=color, markersize=7, zorder=3 - output)
+                level = below
+            ax.plot(sorted(level), [-2 * shift] * len(level), "s", color=color, markersize=6, zorder=3 - output)
+        ax.set(title=title, xlim=(-1, 13.5), ylim=(-0.5, J + 0.35), yticks=range(J + 1))
+        ax.set_yticklabels(["input"] + [f"layer {j}" for j in range(J)])
+        ax.set_xticks([])
+        ax.tick_params(left=False)
+        ax.spines[:].set_visible(False)
+    return figure
+
+
+def curves(lines, *, xlabel, ylabel, log=False, width=8.5):
+    """Draw curves with their names at the right end.
+
+    Parameters
+    ----------
+    lines : dict
+        From a name to (xs, ys), drawn as a line, or to (xs, ys, marker).
+    xlabel, ylabel : str
+        The names of the axes.
+    log : bool
+        Whether the vertical axis is logarithmic.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, ax = _subplots(figsize=(width, width * 0.42))
+    colors = (BLUE, ORANGE, GREEN, "#7a3b94")
+    for (name, (xs, ys, *marker)), color in zip(lines.items(), colors, strict=False):
+        ax.plot(xs, ys, *(marker or ["-"]), color=color, linewidth=2, markersize=5)
+        ax.annotate(name, (xs[-1], ys[-1]), (8, 0), textcoords="offset points", va="center", color=color)
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def fields(picture, boxes, *, limits=(0, 255), margin=0, width=8.5):
+    """Draw rectangles on a picture, some of which may reach beyond it.
+
+    Parameters
+    ----------
+    picture : (3, H, W) array
+        What the rectangles lie on.
+    boxes : list of (name, top, left, height, width, color)
+        Rows and columns count from the picture's first pixel; names stand at the upper left corner.
+    limits : pair of float
+        The values drawn as black and as white.
+    margin : float
+        How many pixels to show around the picture.
+    width : float
+        Width of the figure in inches.
+    """
+    _, H, W = picture.shape
+    figure, ax = _subplots(figsize=(width, width * (H + 2 * margin) / (W + 2 * margin)))
+    low, high = limits
+    ax.imshow(np.clip((picture.transpose(1, 2, 0) - low) / (high - low), 0, 1))
+    for name, top, left, height, span, color in boxes:
+        ax.add_patch(Rectangle((left - 0.5, top - 0.5), span, height, fill=False, edgecolor="white", linewidth=4))
+        ax.add_patch(Rectangle((left - 0.5, top - 0.5), span, height, fill=False, edgecolor=color, linewidth=2.2))
+        label = {"facecolor": "white", "edgecolor": color, "boxstyle": "round,pad=0.2"}
+        ax.text(left, top - 5, name, color=color, fontsize=10, va="bottom", ha="left", bbox=label)
+    ax.set(xlim=(-0.5 - margin, W - 0.5 + margin), ylim=(H - 0.5 + margin, -0.5 - margin))
+    ax.axis("off")
+    return figure
+
+
+def heat_maps(maps, *, width=8.5):
+    """Draw arrays of non-negative numbers as heat maps, each from white at 0 to dark at its own largest value.
+
+    Parameters
+    ----------
+    maps : dict
+        From a title to a (H, W) array.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, axes = _subplots(1, len(maps), figsize=(width, width / len(maps) + 0.35), squeeze=False)
+    for ax, (title, values) in zip(axes.flat, maps.items(), strict=True):
+        ax.imshow(values, cmap="Blues", vmin=0, vmax=float(np.max(values)))
+        ax.set(title=title, xticks=[], yticks=[])
+    return figure
