@@ -220,8 +220,15 @@ def stacks(panels, *, width=8.5):
     width : float
         Width of the figure in inches.
     """
-    figure, axes = _subplots(1, len(panels), figsize=(width, 2.7), sharey=True)
-    for ax, (title, (k, s)) in zip(np.atleast_1d(axes), panels.items(), strict=True):
+    spans = []  # how many inputs two neighbouring outputs depend on
+    for k, s in panels.values():
+        spans.append(2)
+        for length, stride in zip(k[::-1], s[::-1], strict=True):
+            spans[-1] = (spans[-1] - 1) * stride + length
+    figure, axes = _subplots(
+        1, len(panels), figsize=(width, 2.7), sharey=True, squeeze=False, gridspec_kw={"width_ratios": spans}
+    )
+    for ax, (title, (k, s)), span in zip(axes[0], panels.items(), spans, strict=True):
         J = len(k)
         centre, step = [0.0], [1]  # of output 0 of each level, in input pixels
         for length, stride in zip(k, s, strict=True):
@@ -241,7 +248,7 @@ def stacks(panels, *, width=8.5):
                 ax.plot(places, [j - shift] * len(places), "o", color=color, markersize=7, zorder=3 - output)
                 level = below
             ax.plot(sorted(level), [-2 * shift] * len(level), "s", color=color, markersize=6, zorder=3 - output)
-        ax.set(title=title, xlim=(-1, 13.5), ylim=(-0.5, J + 0.35), yticks=range(J + 1))
+        ax.set(title=title, xlim=(-1, span), ylim=(-0.5, J + 0.35), yticks=range(J + 1))
         ax.set_yticklabels(["input"] + [f"layer {j}" for j in range(J)])
         ax.set_xticks([])
         ax.tick_params(left=False)
@@ -249,8 +256,8 @@ def stacks(panels, *, width=8.5):
     return figure
 
 
-def curves(lines, *, xlabel, ylabel, log=False, width=8.5):
-    """Draw curves with their names at the right end.
+def curves(lines, *, xlabel, ylabel, log=False, legend=False, width=8.5):
+    """Draw curves with their names at the right end, or in a legend.
 
     Parameters
     ----------
@@ -260,20 +267,25 @@ def curves(lines, *, xlabel, ylabel, log=False, width=8.5):
         The names of the axes.
     log : bool
         Whether the vertical axis is logarithmic.
+    legend : bool
+        Whether the names stand in a legend.
     width : float
         Width of the figure in inches.
     """
     figure, ax = _subplots(figsize=(width, width * 0.42))
     colors = (BLUE, ORANGE, GREEN, "#7a3b94")
     for (name, (xs, ys, *marker)), color in zip(lines.items(), colors, strict=False):
-        ax.plot(xs, ys, *(marker or ["-"]), color=color, linewidth=2, markersize=5)
-        ax.annotate(name, (xs[-1], ys[-1]), (8, 0), textcoords="offset points", va="center", color=color)
+        ax.plot(xs, ys, *(marker or ["-"]), color=color, linewidth=2, markersize=5, label=name)
+        if not legend:
+            ax.annotate(name, (xs[-1], ys[-1]), (8, 0), textcoords="offset points", va="center", color=color)
+    if legend:
+        ax.legend(frameon=False)
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def fields(picture, boxes, *, limits=(0, 255), margin=0, width=8.5):
+def fields(picture, boxes, *, limits=(0, 255), width=8.5):
     """Draw rectangles on a picture, some of which may reach beyond it.
 
     Parameters
@@ -284,13 +296,14 @@ def fields(picture, boxes, *, limits=(0, 255), margin=0, width=8.5):
         Rows and columns count from the picture's first pixel; names stand at the upper left corner.
     limits : pair of float
         The values drawn as black and as white.
-    margin : float
-        How many pixels to show around the picture.
     width : float
         Width of the figure in inches.
     """
     _, H, W = picture.shape
-    figure, ax = _subplots(figsize=(width, width * (H + 2 * margin) / (W + 2 * margin)))
+    first_row, first_column = (min(0, *(box[axis] for box in boxes)) for axis in (1, 2))
+    last_row, last_column = (max(n, *(box[i] + box[i + 2] for box in boxes)) for i, n in ((1, H), (2, W)))
+    rows, columns = last_row - first_row + 40, last_column - first_column + 10
+    figure, ax = _subplots(figsize=(width, width * rows / columns))
     low, high = limits
     ax.imshow(np.clip((picture.transpose(1, 2, 0) - low) / (high - low), 0, 1))
     for name, top, left, height, span, color in boxes:
@@ -298,7 +311,7 @@ def fields(picture, boxes, *, limits=(0, 255), margin=0, width=8.5):
         ax.add_patch(Rectangle((left - 0.5, top - 0.5), span, height, fill=False, edgecolor=color, linewidth=2.2))
         label = {"facecolor": "white", "edgecolor": color, "boxstyle": "round,pad=0.2"}
         ax.text(left, top - 5, name, color=color, fontsize=10, va="bottom", ha="left", bbox=label)
-    ax.set(xlim=(-0.5 - margin, W - 0.5 + margin), ylim=(H - 0.5 + margin, -0.5 - margin))
+    ax.set(xlim=(first_column - 5, last_column + 5), ylim=(last_row + 5, first_row - 35))
     ax.axis("off")
     return figure
 
