@@ -162,3 +162,200 @@ def strips(versions, *, limits=(0, 255), slant=0.35, width=8.5):
     ax.set(xlim=(0, W), ylim=(H, 0))
     ax.axis("off")
     return figure
+
+
+def grids(panels, *, width=8.5):
+    """Draw small matrices of numbers side by side, with windows outlined.
+
+    Parameters
+    ----------
+    panels : list of dict
+        Each has `numbers`, a (H, W) array that is small enough to read; `title`; `color`, the title's, ink if omitted;
+        `windows`, a list of (top, left, height, width, color) to outline; and `shade`, a (H, W) array from 0 to 1
+        that tints the cells from white to blue.
+    width : float
+        Width of the figure in inches.
+    """
+    gap = 1.0
+    lefts = np.cumsum([0.0] + [panel["numbers"].shape[1] + gap for panel in panels])
+    right, bottom = lefts[-1] - gap, max(len(panel["numbers"]) for panel in panels)
+    figure, ax = _subplots(figsize=(width, width * (bottom + 1.0) / (right + 0.2)))
+    size = 72 * width / (right + 0.2)  # a cell in points
+    for panel, left in zip(panels, lefts, strict=False):
+        numbers = panel["numbers"]
+        longest = max(len(f"{x:g}") for x in numbers.flat)
+        shade = panel.get("shade", np.zeros(numbers.shape))
+        for i, j in np.ndindex(numbers.shape):
+            face = plt.cm.Blues(0.75 * float(shade[i, j])) if "shade" in panel else "white"
+            ax.add_patch(Rectangle((left + j, i), 1, 1, facecolor=face, edgecolor="#9a9a9a", linewidth=0.8))
+            ink = "white" if shade[i, j] > 0.75 else INK
+            font = min(13, 1.35 * size / longest, 0.5 * size)
+            ax.text(left + j + 0.5, i + 0.5, f"{numbers[i, j]:g}", ha="center", va="center", fontsize=font, color=ink)
+        middle, color = left + numbers.shape[1] / 2, panel.get("color", INK)
+        ax.text(middle, -0.25, panel["title"], ha="center", va="bottom", color=color, fontsize=12)
+        for top, start, height, span, edge in panel.get("windows", []):
+            _outline(ax, top, left + start, height, span, edge)
+    ax.set(xlim=(-0.1, right + 0.1), ylim=(bottom + 0.1, -0.9), aspect="equal")
+    ax.axis("off")
+    return figure
+
+
+def relu_of_means(pair, means, *, width=8.5):
+    """Draw why the ReLU of a mean is at most the mean of the ReLUs: for two numbers, and for many windows.
+
+    Parameters
+    ----------
+    pair : two floats
+        The window of the left panel, one number below zero and one above.
+    means : pair of arrays of the same shape
+        For each window of some data: the ReLU of its mean, and the mean of its ReLUs.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, (left, right) = _subplots(1, 2, figsize=(width, width * 0.42))
+    low, high = pair
+    xs = np.array([low - 0.6, 0, high + 0.6])
+    left.plot(xs, np.maximum(xs, 0), color=INK, linewidth=2)
+    left.plot([low, high], [0, high], color=ORANGE, linewidth=1.5, linestyle="--")
+    mean = (low + high) / 2
+    chord, curve = high / 2, max(mean, 0)
+    left.plot([mean, mean], [curve, chord], color=PALE, linewidth=7, zorder=0)
+    for x, y, color, text, place in (
+        (mean, chord, ORANGE, f"mean of ReLUs: {chord:g}", (-10, 8)),
+        (mean, curve, BLUE, f"ReLU of mean: {curve:g}", (12, -12)),
+    ):
+        left.plot(x, y, "o", color=color, markersize=8)
+        side = "right" if place[0] < 0 else "left"
+        left.annotate(text, (x, y), place, textcoords="offset points", ha=side, color=color)
+    left.plot([low, high], [0, high], "o", color=INK, markersize=5)
+    left.set(xlabel="x", ylabel="ReLU(x)", title=f"a window that holds {low:g} and {high:g}")
+    top = float(np.max(means[1]))
+    right.plot([0, top], [0, top], color=INK, linewidth=1)
+    right.plot(np.ravel(means[0]), np.ravel(means[1]), ".", color=BLUE, markersize=2, alpha=0.5, rasterized=True)
+    right.set(xlabel="ReLU of mean", ylabel="mean of ReLUs", title="windows of edges in a photograph", aspect="equal")
+    for ax in (left, right):
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def stacks(panels, *, width=8.5):
+    """Draw stacks of layers along one axis: which numbers two neighbouring outputs depend on.
+
+    Parameters
+    ----------
+    panels : dict
+        From a title to the lists (k, s) of kernel lengths and strides, first layer first; without padding or dilation.
+    width : float
+        Width of the figure in inches.
+    """
+    spans = []  # how many inputs two neighbouring outputs depend on
+    for k, s in panels.values():
+        spans.append(2)
+        for length, stride in zip(k[::-1], s[::-1], strict=True):
+            spans[-1] = (spans[-1] - 1) * stride + length
+    figure, axes = _subplots(
+        1, len(panels), figsize=(width, 2.7), sharey=True, squeeze=False, gridspec_kw={"width_ratios": spans}
+    )
+    for ax, (title, (k, s)), span in zip(axes[0], panels.items(), spans, strict=True):
+        J = len(k)
+        centre, step = [0.0], [1]  # of output 0 of each level, in input pixels
+        for length, stride in zip(k, s, strict=True):
+            centre.append(centre[-1] + (length - 1) / 2 * step[-1])
+            step.append(step[-1] * stride)
+        for output, color, shift in ((1, ORANGE, 0.07), (0, BLUE, 0.0)):
+            level = {output}
+            for j in range(J, 0, -1):
+                below = set()
+                for h in level:
+                    reads = [h * s[j - 1] + i for i in range(k[j - 1])]
+                    below |= set(reads)
+                    for g in reads:
+                        xs = centre[j] + h * step[j], centre[j - 1] + g * step[j - 1]
+                        ax.plot(xs, (j, j - 1), color=color, linewidth=1, alpha=0.55, zorder=1)
+                places = [centre[j] + h * step[j] for h in level]
+                ax.plot(places, [j - shift] * len(places), "o", color=color, markersize=7, zorder=3 - output)
+                level = below
+            ax.plot(sorted(level), [-2 * shift] * len(level), "s", color=color, markersize=6, zorder=3 - output)
+        ax.set(title=title, xlim=(-1, span), ylim=(-0.5, J + 0.35), yticks=range(J + 1))
+        ax.set_yticklabels(["input"] + [f"layer {j}" for j in range(J)])
+        ax.set_xticks([])
+        ax.tick_params(left=False)
+        ax.spines[:].set_visible(False)
+    return figure
+
+
+def curves(lines, *, xlabel, ylabel, log=False, legend=False, width=8.5):
+    """Draw curves with their names at the right end, or in a legend.
+
+    Parameters
+    ----------
+    lines : dict
+        From a name to (xs, ys), drawn as a line, or to (xs, ys, marker).
+    xlabel, ylabel : str
+        The names of the axes.
+    log : bool
+        Whether the vertical axis is logarithmic.
+    legend : bool
+        Whether the names stand in a legend.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, ax = _subplots(figsize=(width, width * 0.42))
+    colors = (BLUE, ORANGE, GREEN, "#7a3b94")
+    for (name, (xs, ys, *marker)), color in zip(lines.items(), colors, strict=False):
+        ax.plot(xs, ys, *(marker or ["-"]), color=color, linewidth=2, markersize=5, label=name)
+        if not legend:
+            ax.annotate(name, (xs[-1], ys[-1]), (8, 0), textcoords="offset points", va="center", color=color)
+    if legend:
+        ax.legend(frameon=False)
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def fields(picture, boxes, *, limits=(0, 255), width=8.5):
+    """Draw rectangles on a picture, some of which may reach beyond it.
+
+    Parameters
+    ----------
+    picture : (3, H, W) array
+        What the rectangles lie on.
+    boxes : list of (name, top, left, height, width, color)
+        Rows and columns count from the picture's first pixel; names stand at the upper left corner.
+    limits : pair of float
+        The values drawn as black and as white.
+    width : float
+        Width of the figure in inches.
+    """
+    _, H, W = picture.shape
+    first_row, first_column = (min(0, *(box[axis] for box in boxes)) for axis in (1, 2))
+    last_row, last_column = (max(n, *(box[i] + box[i + 2] for box in boxes)) for i, n in ((1, H), (2, W)))
+    rows, columns = last_row - first_row + 40, last_column - first_column + 10
+    figure, ax = _subplots(figsize=(width, width * rows / columns))
+    low, high = limits
+    ax.imshow(np.clip((picture.transpose(1, 2, 0) - low) / (high - low), 0, 1))
+    for name, top, left, height, span, color in boxes:
+        ax.add_patch(Rectangle((left - 0.5, top - 0.5), span, height, fill=False, edgecolor="white", linewidth=4))
+        ax.add_patch(Rectangle((left - 0.5, top - 0.5), span, height, fill=False, edgecolor=color, linewidth=2.2))
+        label = {"facecolor": "white", "edgecolor": color, "boxstyle": "round,pad=0.2"}
+        ax.text(left, top - 5, name, color=color, fontsize=10, va="bottom", ha="left", bbox=label)
+    ax.set(xlim=(first_column - 5, last_column + 5), ylim=(last_row + 5, first_row - 35))
+    ax.axis("off")
+    return figure
+
+
+def heat_maps(maps, *, width=8.5):
+    """Draw arrays of non-negative numbers as heat maps, each from white at 0 to dark at its own largest value.
+
+    Parameters
+    ----------
+    maps : dict
+        From a title to a (H, W) array.
+    width : float
+        Width of the figure in inches.
+    """
+    figure, axes = _subplots(1, len(maps), figsize=(width, width / len(maps) + 0.35), squeeze=False)
+    for ax, (title, values) in zip(axes.flat, maps.items(), strict=True):
+        ax.imshow(values, cmap="Blues", vmin=0, vmax=float(np.max(values)))
+        ax.set(title=title, xticks=[], yticks=[])
+    return figure
