@@ -132,7 +132,7 @@ def axis_windows(H, K, *, stride, padding):
 
 
 def tilings(picture, masks, sizes, *, width=8.5):
-    """Draw a picture once for each way of laying windows on it; what no window reads is covered in orange.
+    """Draw a picture once for each way of laying windows on it; the first window is bold, what none reads orange.
 
     Parameters
     ----------
@@ -156,6 +156,7 @@ def tilings(picture, masks, sizes, *, width=8.5):
                 corner = (left - 0.5, top - 0.5)
                 ax.add_patch(Rectangle(corner, K, K, fill=False, edgecolor="white", linewidth=2.6))
                 ax.add_patch(Rectangle(corner, K, K, fill=False, edgecolor=BLUE, linewidth=1.3))
+        ax.add_patch(Rectangle((-0.5, -0.5), K, K, fill=False, edgecolor=BLUE, linewidth=4))
     return figure
 
 
