@@ -240,7 +240,7 @@ def matrices(grids, *, digits=2, width=8.5):
             color, strength = (ORANGE if grid[i, j] > 0 else BLUE), abs(grid[i, j]) / largest
             ax.add_patch(Rectangle((j, i), 1, 1, facecolor=color, alpha=0.75 * strength, edgecolor="none"))
             ax.add_patch(Rectangle((j, i), 1, 1, fill=False, edgecolor="#9a9a9a", linewidth=0.8))
-            words = f"{grid[i, j]:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+            words = f"{round(grid[i, j], digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
             ax.text(j + 0.5, i + 0.5, words, ha="center", va="center", fontsize=10)
         ax.set(xlim=(-0.05, grid.shape[1] + 0.05), ylim=(grid.shape[0] + 0.05, -0.05), aspect="equal", title=title)
         ax.axis("off")
