@@ -1,0 +1,176 @@
+"""The SymPy vocabulary of the prover: indicators, floors and window functions that SymPy leaves as they are.
+
+SymPy's own Piecewise, floor, Max and Sum.doit rewrite expressions in ways that are not valid here (a condition can leave the
+sum that binds its index; an empty sum is not 0 in Karr's convention), so each of these is an inert function with exactly
+the rules written below. `Sum(e, (i, a, b))` is used as a container only: it means the sum over all integers a <= i <= b.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sympy import Dummy, Expr, Function, Indexed, IndexedBase, Integer, KroneckerDelta, S, Sum, Symbol, Tuple, expand
+
+from .errors import Unsupported
+
+
+class AtLeastZero(Function):
+    """[g >= 0], the indicator of an inequality between integers; locally constant, so its derivative is 0."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, g):
+        """Decide constants."""
+        if g.is_Integer:
+            return S.One if g >= 0 else S.Zero
+
+    def _eval_derivative(self, x):
+        return S.Zero
+
+
+class IsZero(Function):
+    """[g = 0], the indicator of an equation between integers."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, g):
+        """Decide constants."""
+        if g.is_Integer:
+            return S.One if g == 0 else S.Zero
+
+    def _eval_derivative(self, x):
+        return S.Zero
+
+
+class Divides(Function):
+    """[d divides n] for a positive integer d."""
+
+    nargs = 2
+
+    def _eval_derivative(self, x):
+        return S.Zero
+
+
+class FloorQuotient(Function):
+    """floor(p / q) of integers, q > 0."""
+
+    nargs = 2
+    is_integer = True
+
+    @classmethod
+    def eval(cls, p, q):
+        """Whole quotients."""
+        if q == 1:
+            return p
+        if p.is_Integer and q.is_Integer:
+            return Integer(int(p) // int(q))
+
+    def _eval_derivative(self, x):
+        return S.Zero
+
+
+class Largest(Function):
+    """max of integers; only the ends of a range may contain it."""
+
+    is_integer = True
+
+
+class Smallest(Function):
+    """min of integers; only the ends of a range may contain it."""
+
+    is_integer = True
+
+
+class ProductOver(Function):
+    """prod of ``body`` over low <= index <= high, 1 when the range is empty; arguments body, index, low, high."""
+
+    nargs = 4
+
+    def _eval_derivative(self, x):
+        if self.args[0].has(x.base):
+            raise Unsupported(f"the derivative of a product over a range by {x}")
+        return S.Zero
+
+
+class Window(Function):
+    """f at a window of a tensor; arguments f, tensor, then per axis an index or Tuple(first, length)."""
+
+    @property
+    def starts(self):
+        """One index per axis: the index itself, or the first entry of the window along that axis."""
+        return tuple(a[0] if isinstance(a, Tuple) else a for a in self.args[2:])
+
+    @property
+    def extents(self):
+        """The side lengths of the window."""
+        return tuple(a[1] for a in self.args[2:] if isinstance(a, Tuple))
+
+    def _eval_derivative(self, x):
+        # d f(X[.., a + i, ..]) = sum over i of (d_i f)(window) dX[.., a + i, ..]
+        if not isinstance(x, Indexed) or x.base.label != self.args[1]:
+            return S.Zero
+        steps = [Dummy(name, integer=True) for name, _ in zip("ijkl", self.extents, strict=False)]
+        walk, delta = iter(steps), S.One
+        for axis, wanted in zip(self.args[2:], x.indices, strict=True):
+            delta *= IsZero(expand((axis[0] + next(walk) if isinstance(axis, Tuple) else axis) - wanted))
+        partial = WindowPartial(*self.args, Tuple(*steps))
+        limits = [(i, 0, n - 1) for i, n in zip(steps, self.extents, strict=True)]
+        return Sum(partial * delta, *reversed(limits))
+
+
+class WindowPartial(Function):
+    """The partial derivative of f by one entry of its window; a Window's arguments, then Tuple(i, j), the entry."""
+
+    @property
+    def extents(self):
+        """The side lengths of the window."""
+        return tuple(a[1] for a in self.args[2:-1] if isinstance(a, Tuple))
+
+    @property
+    def starts(self):
+        """One index per axis of the tensor, then the position inside the window."""
+        return tuple(a[0] if isinstance(a, Tuple) else a for a in self.args[2:-1]) + tuple(self.args[-1])
+
+    def _eval_derivative(self, x):
+        raise Unsupported("a second derivative of the pooling function")
+
+
+CONDITIONS = (AtLeastZero, IsZero, Divides, KroneckerDelta)
+TENSORIAL = (Sum, Indexed, Window, WindowPartial, ProductOver, *CONDITIONS)
+
+
+def tensor(name: str) -> IndexedBase:
+    """The tensor of that name."""
+    return IndexedBase(Symbol(name))
+
+
+def gradient_name(name: str) -> str:
+    """The name of the derivative of the loss by a tensor."""
+    return "∂" + name
+
+
+def fresh(name: str) -> Dummy:
+    """A new integer index: equal to no other, whatever its name."""
+    return Dummy(name, integer=True)
+
+
+@lru_cache(maxsize=100_000)
+def normal(e: Expr) -> Expr:
+    """Expand a polynomial; inside tensors, expand every index."""
+    if isinstance(e, Indexed):
+        return e.base[tuple(normal(i) for i in e.indices)]
+    if isinstance(e, (Window, WindowPartial)):
+        return e.func(*[Tuple(*[normal(x) for x in a]) if isinstance(a, Tuple) else normal(a) for a in e.args])
+    if e.has(FloorQuotient):
+        floors = {f: FloorQuotient(normal(f.args[0]), normal(f.args[1])) for f in e.atoms(FloorQuotient)}
+        e = e.xreplace(floors)
+    return expand(e)
+
+
+def refresh(e: Expr) -> Expr:
+    """The same expression with new bound indices."""
+    names = {i: fresh(i.name) for s in e.atoms(Sum) for i, _, _ in s.limits}
+    names |= {p.args[1]: fresh(p.args[1].name) for p in e.atoms(ProductOver)}
+    return e.xreplace(names)

@@ -1,0 +1,239 @@
+"""Prove gradients and identities for all sizes, from the definitions that stand on the page.
+
+The chain rule over the printed definitions gives the derivative wanted: for a tensor X that the definitions of C_1, C_2, .. mention,
+dL/dX[..] = sum over C of sum over the entries of C of dL/dC[..] * dC[..]/dX[..], with SymPy's derivative of the definition of C. The
+printed formula is proved when nothing is left of the difference in normal form. Derivatives by tensors between X and the output may
+stay as they are printed; if that does not decide, both sides are written out down to the given derivative G.
+
+Writing out a definition C[e] for an index e uses that e lies in the declared shape of C; that is what `bounds` proves.
+What is proved is exact arithmetic: rounding is not part of it. Maxima are proved for given positions of the maximum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Expr, Indexed, Integer, S, Sum
+
+from .errors import LatexError, Refuted, Unsupported
+from .expressions import FloorQuotient, Window, WindowPartial, fresh, gradient_name, refresh, tensor
+from .facts import Facts
+from .normalform import Term, difference
+from .reader import Book, Formula, read_text
+from .letters import along, pads
+from .scope import Scope, derivative
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was proved of a formula, and what it took: the expressions compared and the tensors written out."""
+
+    formula: Formula
+    wanted: Expr
+    printed: Expr
+    written_out: bool
+
+    def __str__(self):
+        return f"{self.formula.name}: proved for all sizes"
+
+
+def mentions(e: Expr, name: str) -> bool:
+    """Does the expression contain entries of that tensor?"""
+    return any(x.base.label.name == name for x in e.atoms(Indexed)) or any(
+        x.args[1].name == name for x in e.atoms(Window, WindowPartial)
+    )
+
+
+def contributing(scope: Scope) -> list[str]:
+    """The defined tensors that the output (whose derivative is given) is computed from, and the output itself."""
+    found = [name for name in scope.upstream if name in scope.definitions]
+    if not found:
+        raise Unsupported("no output: G = dL/dO is not declared for a tensor that has a definition")
+    for name in found:  # grows while it is read
+        value = scope.definitions[name].value
+        found += [d for d in scope.definitions if d not in found and mentions(value, d)]
+    return found
+
+
+def chain_rule(scope: Scope, name: str, indices) -> Expr:
+    """dL/dX[indices], one step of the chain rule over the definitions that mention X."""
+    entry = tensor(name)[tuple(indices)]
+    total, users = S.Zero, 0
+    for user in contributing(scope):
+        definition = scope.definitions[user]
+        if user == name or not mentions(definition.value, name):
+            continue
+        users += 1
+        above = tensor(scope.upstream.get(user, gradient_name(user)))[definition.indices]
+        ends = [(i, 0, n - 1) for i, n in zip(definition.indices, scope.shape(user), strict=True)]
+        total += refresh(Sum(above * derivative(definition.value, entry), *reversed(ends)))
+    if not users:
+        raise Unsupported(f"the output does not depend on {name} by the definitions given")
+    return total
+
+
+def written_out(scope: Scope, e: Expr) -> Expr:
+    """The expression with every defined tensor and every derivative but the given one written out."""
+    contributors = contributing(scope) if scope.upstream else []
+    for _ in range(20):
+        values = {}
+        for x in e.atoms(Indexed):
+            name = x.base.label.name
+            if name in scope.definitions:
+                values[x] = scope.definitions[name].at(x.indices)
+            elif name.startswith("∂") and name[1:] in scope.shapes and contributors:
+                values[x] = chain_rule(scope, name[1:], x.indices)
+        if not values:
+            return e
+        e = e.xreplace(values)
+    raise Unsupported("the definitions do not end")
+
+
+def facts_of(formula: Formula) -> Facts:
+    """What is known where the formula stands: sizes, and the ranges of its own indices."""
+    scope = formula.scope
+    known = scope.facts()
+    if formula.indices and formula.tensor:
+        known = known.and_(scope.ranges(formula.tensor, formula.indices.values()))
+    return known
+
+
+def wanted(formula: Formula) -> Expr:
+    """What the right-hand side of a gradient or an identity has to be equal to."""
+    scope = formula.scope
+    if formula.kind == "gradient":
+        return chain_rule(scope, formula.tensor, formula.indices.values())
+    if formula.tensor in scope.definitions and formula.indices:
+        return scope.definitions[formula.tensor].at(formula.indices.values())
+    return formula.left
+
+
+def residue(formula: Formula) -> tuple[list[Term], Proof]:
+    """What is left of wanted - printed, and the comparison made; an empty list is a proof."""
+    scope, known = formula.scope, facts_of(formula)
+    want, have = wanted(formula), formula.right
+    first = difference(scope_resolved(scope, want), scope_resolved(scope, have), known)
+    if not first:
+        return [], Proof(formula, want, have, False)
+    full_want, full_have = written_out(scope, want), written_out(scope, have)
+    if (full_want, full_have) == (want, have):
+        return first, Proof(formula, want, have, False)
+    left = difference(scope_resolved(scope, full_want), scope_resolved(scope, full_have), known)
+    return left, Proof(formula, full_want, full_have, True)
+
+
+def scope_resolved(scope: Scope, e: Expr) -> Expr:
+    """Write out defined sizes everywhere in an expression."""
+    values = {}
+    for name, d in scope.size_definitions.items():
+        value = scope.resolve(scope.sizes[name])
+        if value != scope.sizes[name]:
+            values[scope.sizes[name]] = value
+        for f in d.value.atoms(FloorQuotient):
+            if (named := scope.resolve(f)) != f:
+                values[f] = named
+    return e.xreplace(values) if values else e
+
+
+def prove_size(formula: Formula) -> Proof:
+    """H_out counts the windows that fit: for every h >= 0, h < H_out exactly if window h ends inside the padded input.
+
+    The letters say what a window is: it starts at h S and has D (K - 1) + 1 rows; the padded input has H rows and its padding.
+    """
+    scope, name = formula.scope, formula.tensor
+    axis = {"H_out": 0, "W_out": 1}.get(name)
+    if axis is None:
+        raise Refuted(f"{formula.place}: {name} is a size of which nothing is known that could be proved")
+    sizes = scope.sizes
+    try:
+        K, S_, D = along(sizes, "K", axis), along(sizes, "S", axis, S.One), along(sizes, "D", axis, S.One)
+        (before, after), H = pads(sizes, axis) if any(n[0] == "P" for n in sizes) else (0, 0), sizes["HW"[axis]]
+    except KeyError as problem:
+        raise Refuted(f"{formula.place}: {formula.name} cannot be proved: {problem}") from None
+    h, facts = fresh("h"), scope.facts()
+    fits = scope.resolve(H + before + after - (D * (K - 1) + 1) - h * S_)
+    counted = sizes[name] - 1 - h
+    late = S_ * (h - sizes[name])  # S > 0 times something >= 0 if h is not counted
+    gap = [S_ * g for g in (h, counted)]
+    if not (facts.imply(fits, [h, counted, *gap]) and facts.imply(Integer(-1), [h, late, fits])):
+        raise Refuted(
+            f"{formula.place}: {formula.name} is not proved: {name} does not count the windows that fit\n"
+            f"  formula: {formula.latex}"
+        )
+    return Proof(formula, fits, counted, False)
+
+
+def prove_formula(formula: Formula) -> Proof:
+    """The proof of a gradient, identity or output size; `Refuted` says what is left, with a counterexample if one is found."""
+    if formula.kind == "size":
+        return prove_size(formula)
+    if formula.kind not in ("gradient", "identity"):
+        raise LatexError(formula.place, f"a {formula.kind} is not proved, it is compared with its reference")
+    try:
+        left, proof = residue(formula)
+    except Unsupported as problem:
+        raise Refuted(
+            f"{formula.place}: {formula.name} is not proved: {problem}\n  formula: {formula.latex}"
+        ) from problem
+    if left:
+        from .counterexample import counterexample
+
+        lines = [f"{formula.place}: {formula.name} is not proved", f"  formula: {formula.latex}"]
+        lines += ["  wanted minus printed leaves:"] + [f"    {t}" for t in sorted(left, key=str)]
+        lines.append("  " + counterexample(formula))
+        raise Refuted("\n".join(lines))
+    return proof
+
+
+def prove(definitions: str, gradient: str) -> Proof:
+    r"""Prove a gradient or an identity from definitions, both in the book's LaTeX.
+
+    Parameters
+    ----------
+    definitions : str
+        MyST text with displays between ``$$``: declarations, abbreviations, definitions, and ``G = dL/dO``.
+    gradient : str
+        One formula, such as ``\frac{\partial L}{\partial \mathbf{F}[k]} = ..``; dollars and box are optional.
+
+    Returns
+    -------
+    Proof
+        When the formula holds for all sizes.
+
+    Raises
+    ------
+    LatexError
+        When the text cannot be read; the message names line, column and token.
+    Refuted
+        When the formula is not proved; the message shows formula, residue and counterexample.
+
+    Examples
+    --------
+    >>> definitions = r'''
+    ... $$
+    ... \begin{aligned}
+    ... \mathbf{X} & \in \mathbb{R}^{A} \\
+    ... \mathbf{V} & \in \mathbb{R}^{A} \\
+    ... \mathbf{O} & \in \mathbb{R}^{1}
+    ... \end{aligned}
+    ... $$
+    ...
+    ... $$
+    ... \mathbf{O}[m] = \sum_{a=0}^{A-1} \mathbf{V}[a] \cdot \mathbf{X}[a] \cdot \mathbf{X}[a]
+    ... $$
+    ...
+    ... $$
+    ... \mathbf{G} = \frac{\partial L}{\partial \mathbf{O}} \in \mathbb{R}^{1}
+    ... $$
+    ... '''
+    >>> print(prove(definitions, r"\frac{\partial L}{\partial \mathbf{X}[b]} = 2 \mathbf{G}[0] \cdot \mathbf{V}[b] \cdot \mathbf{X}[b]"))
+    the formula given: proved for all sizes
+    """
+    body = gradient.strip().removeprefix("$$").removesuffix("$$").strip()
+    if not body.startswith(r"\boxed"):
+        body = rf"\boxed{{{body}}}"
+    text = f"---\nproofs: 1\n---\n{definitions}\n\n$$\n{body}\n$$ (given)\n"
+    book: Book = read_text(text, "definitions")
+    formula = book.formulas[-1]
+    formula.label = "the formula given"
+    return prove_formula(formula)

@@ -1,0 +1,524 @@
+"""Read a book: every statement of every page, classified, in the scope that is in force where it stands.
+
+A statement is one of
+
+size           N = .. or H_out = floor(..) + 1, a size given by sizes
+abbreviation   h_start = h S, a name for an index expression, read anew where it is used
+definition     X[..] = .., the first equation for a tensor whose shape is declared
+gradient       dL/dX[..] = .., to be proved from the definitions
+identity       any other boxed equation, to be proved; so is a boxed second equation for a defined tensor
+
+Declarations (X in R^.., S >= 1, f: R^.. -> R, G = dL/dO in R^..) and the ranges of indices are read as well. Declaring a tensor again with
+another shape starts a new section, in which only statements like S >= 1 stay in force; declaring it again with the same shape
+lets it be defined anew (pooling has several functions). A boxed statement that is none of these is an error; so are labels,
+definitions and sizes given twice, and definitions that nothing uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sympy import Expr, Symbol
+
+from . import syntax as ast
+from .errors import LatexError, Place, Unsupported, VerificationError
+from .expressions import FloorQuotient, normal
+from .grammar import SyntaxProblem, parse
+from .rows import Row, rows
+from .scope import Abbreviation, Definition, Meaning, Scope
+from .sources import Page, contents, cut, read_page
+
+
+@dataclass
+class Formula:
+    """A statement that defines or claims something, with the scope in which it was read."""
+
+    kind: str  # size, abbreviation, definition, gradient, identity
+    label: str | None
+    row: Row
+    tree: ast.Relation
+    scope: Scope
+    section: int
+    tensor: str | None = None
+    indices: dict[str, Symbol] = field(default_factory=dict)
+    left: Expr | None = None
+    right: Expr | None = None
+
+    @property
+    def boxed(self) -> bool:
+        """Does it stand in a box?"""
+        return self.row.boxed
+
+    @property
+    def page(self) -> str:
+        """The file it stands in."""
+        return self.row.display.file
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return self.row.place(len(self.row.text) - len(self.row.text.lstrip(" \n\t&")))
+
+    @property
+    def latex(self) -> str:
+        """The statement as it is printed, on one line."""
+        return " ".join(self.row.text.replace("&", " ").split()).rstrip(" .,")
+
+    @property
+    def name(self) -> str:
+        """The label, or the place where there is none."""
+        return self.label or str(self.place)
+
+    def error(self, message: str) -> LatexError:
+        """An error at this formula."""
+        return LatexError(self.place, message, self.latex)
+
+
+@dataclass
+class Book:
+    """What a reader of the whole book knows at its end."""
+
+    formulas: list[Formula] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+    unread: list[tuple[Row, str]] = field(default_factory=list)
+
+    def labelled(self, label: str) -> list[Formula]:
+        """The formulas under a label; an unknown label is an error that lists the labels."""
+        found = [f for f in self.formulas if f.label == label]
+        if not found:
+            known = ", ".join(sorted({f.label for f in self.formulas if f.label})) or "none"
+            raise KeyError(f"no formula is labelled {label!r}; the labels are {known}")
+        return found
+
+    def section_of(self, formula: Formula) -> list[Formula]:
+        """The formulas of the same section."""
+        return [f for f in self.formulas if f.section == formula.section]
+
+
+def read_book(folder: Path) -> Book:
+    """Read all pages of a book in the order of its contents."""
+    return read_pages([read_page(path, folder) for path in contents(folder)])
+
+
+def read_text(text: str, file: str = "text") -> Book:
+    """Read one MyST text as a book of its own."""
+    return read_pages([cut(text, file)])
+
+
+def read_pages(pages: list[Page]) -> Book:
+    """Read pages in the given order."""
+    reader = _Reader(Book(pages=pages))
+    for page in pages:
+        reader.page(page)
+    reader.finish_section()
+    return reader.book
+
+
+class _Reader:
+    """Reads statement after statement; ``scope`` is what is known so far."""
+
+    def __init__(self, book: Book):
+        self.book = book
+        self.scope = Scope()
+        self.section = 0
+        self.labels: dict[str, Place] = {}
+        self.last: Formula | None = None
+        self.pending: list[tuple[Row, ast.Relation]] = []
+
+    def page(self, page: Page):
+        first = len(self.book.formulas)
+        self.last = None
+        for display in page.displays:
+            if display.label:
+                if display.label in self.labels:
+                    where = self.labels[display.label]
+                    raise LatexError(display.place(0), f"label {display.label} is already used at {where}")
+                self.labels[display.label] = display.place(0)
+            self.display(rows(display), display.label)
+        if self.pending:
+            row, relation = self.pending[0]
+            raise self.problem(row, Meaning(relation.sides[0], "no formula uses this index"))
+        boxes = [f for f in self.book.formulas[first:] if f.boxed]
+        claims = [f for f in boxes if f.kind in ("gradient", "identity")]
+        if boxes and page.proofs is None:
+            raise LatexError(
+                Place(page.file, 1), f"proofs: {len(claims)} is missing in the front matter of a page with boxes"
+            )
+        if page.proofs is not None and page.proofs != len(claims):
+            raise LatexError(
+                Place(page.file, 1), f"the front matter promises {page.proofs} proofs, the page has {len(claims)}"
+            )
+
+    def problem(self, row: Row, problem: Meaning) -> LatexError:
+        node = problem.node
+        if node is None or node.end == 0:
+            return LatexError(row.place(), problem.message)
+        return LatexError(row.place(node.start), problem.message, row.text[node.start : node.end])
+
+    # --- one display ---
+
+    def display(self, all_rows: list[Row], label: str | None):
+        read = []
+        for row in all_rows:
+            try:
+                read.append((row, parse(row.text)))
+            except SyntaxProblem as problem:
+                if row.boxed:
+                    raise LatexError(row.place(problem.offset), problem.message, problem.token) from None
+                self.book.unread.append((row, f"{problem.message}: {problem.token}"))
+        self.begin_section_if_needed(read)
+        boxes_before = len(self.book.formulas)
+        for row, statements in read:
+            try:
+                self.statements(row, _joined(statements), label)
+            except Meaning as problem:
+                raise self.problem(row, problem) from None
+            except Unsupported as problem:
+                raise LatexError(row.place(), str(problem), row.text.strip()) from None
+        for row in all_rows:
+            if row.boxed and not any(f.row is row for f in self.book.formulas[boxes_before:]):
+                raise LatexError(
+                    row.place(), "boxed, but neither a definition nor a gradient nor an identity", row.text.strip()
+                )
+
+    def begin_section_if_needed(self, read):
+        """A tensor declared anew with another shape starts a new section, and this display is its first."""
+        for row, statements in read:
+            for tensor, dims in _declared(statements):
+                if tensor not in self.scope.shapes:
+                    continue
+                trial = self.scope.snapshot()
+                try:
+                    new = tuple(self.dimension(trial, d) for d in dims)
+                except Meaning as problem:
+                    raise self.problem(row, problem) from None
+                if tuple(map(trial.resolve, new)) != self.scope.shape(tensor):
+                    self.finish_section()
+                    self.scope = self.scope.fresh_section()
+                    self.section += 1
+                    self.last = None
+                    return
+
+    def finish_section(self):
+        """Nothing may be defined in vain."""
+        used = set()
+        mine = [f for f in self.book.formulas if f.section == self.section]
+        for shape in self.scope.shapes.values():
+            used |= {s.name for n in shape for s in n.free_symbols}
+        for name, d in self.scope.size_definitions.items():
+            used |= {s.name for s in d.value.free_symbols}
+            if (
+                not d.used
+                and name not in used
+                and not any(f.boxed for f in mine if f.kind == "size" and f.tensor == name)
+            ):
+                raise next(f for f in mine if f.kind == "size" and f.tensor == name).error(f"nothing uses {name}")
+        for name, a in self.scope.abbreviations.items():
+            if not a.used:
+                raise next(f for f in mine if f.kind == "abbreviation" and f.tensor == name).error(
+                    f"nothing uses {name}"
+                )
+        for f in mine:
+            if f.kind == "definition" and not f.boxed and not f.scope.definitions[f.tensor].used:
+                raise f.error(f"nothing uses {f.tensor}")
+
+    # --- one row ---
+
+    def statements(self, row: Row, statements: list[ast.Node], label: str | None):
+        head, claimed = None, False
+        for statement in statements:
+            if isinstance(statement, ast.Mapping):
+                self.mapping(statement)
+            elif isinstance(statement, ast.Relation):
+                if claimed and _is_range(statement):
+                    self.range_of(head, row, statement)
+                elif claimed:
+                    raise Meaning(statement, "after a formula only the ranges of its indices may follow")
+                else:
+                    formula = self.relation(row, statement, label)
+                    if formula:
+                        head, claimed = formula, True
+                        self.last = formula
+                        for pending_row, pending in self.pending:
+                            self.range_of(formula, pending_row, pending)
+                        self.pending = []
+            elif row.boxed:
+                raise Meaning(statement, "boxed, but no statement")
+
+    def relation(self, row: Row, r: ast.Relation, label: str | None) -> Formula | None:
+        left, sign, right = r.sides[0], r.signs[0], r.sides[1]
+        if sign == "in":
+            self.membership(row, left, right)
+            return None
+        if sign != "=":
+            self.inequality(row, r)
+            return None
+        if r.signs[-1] == "in":
+            tail = r.sides[-1]
+            if isinstance(left, ast.Name) and isinstance(right, ast.Partial) and isinstance(tail, ast.Reals):
+                self.upstream(left, right, tail)
+                return None
+            if not isinstance(tail, ast.Integers):
+                raise Meaning(tail, "only a size can be said to be an integer here")
+            r = ast.Relation(r.sides[:-1], r.signs[:-1], start=r.start, end=r.sides[-2].end)
+        if isinstance(left, ast.Shape):
+            items = right.items if isinstance(right, ast.Tuple) else (right,)
+            self.declare(left, left.tensor.text, items)
+            return None
+        if len(r.sides) != 2:
+            if row.boxed:
+                raise Meaning(r, "a boxed formula has one equals sign")
+            self.book.unread.append((row, "a chain of equations"))
+            return None
+        return self.equation(row, r, label)
+
+    def equation(self, row: Row, r: ast.Relation, label: str | None) -> Formula | None:
+        left, right = r.sides
+        if isinstance(left, ast.Name) and left.text not in self.scope.shapes:
+            return self.name_equation(row, r, left, right, label)
+        if isinstance(left, ast.Entry) and all(isinstance(i, ast.Name) for i in left.indices):
+            if left.tensor not in self.scope.shapes:
+                raise Meaning(left, f"the shape of {left.tensor} is not declared")
+            if left.tensor not in self.scope.definitions:
+                return self.definition(row, r, label)
+            before = self.scope.definitions[left.tensor].where
+            if not row.boxed:
+                raise Meaning(left, f"{left.tensor} is already defined at {before}")
+            known = next(f for f in reversed(self.book.formulas) if f.kind == "definition" and f.tensor == left.tensor)
+            if known.tree == r:
+                raise Meaning(left, f"{left.tensor} is already defined, in the same words, at {before}")
+        if not row.boxed:
+            self.book.unread.append((row, "an equation without a box"))
+            return None
+        if (
+            isinstance(left, ast.Partial)
+            and isinstance(left.numerator, ast.Name)
+            and isinstance(left.denominator, ast.Entry)
+        ):
+            return self.gradient(row, r, label)
+        return self.identity(row, r, label)
+
+    def name_equation(self, row, r, left, right, label) -> Formula:
+        scope, name = self.scope, left.text
+        for known in (scope.abbreviations.get(name), scope.size_definitions.get(name)):
+            if known:
+                raise Meaning(left, f"{name} is already defined at {known.where}")
+        where = str(row.place(left.start))
+        names = scope.names_in(right)
+        if all(scope.is_size(n) for n in names) and names:
+            value = normal(scope.expression(right))
+            try:
+                scope.define_size(name, value, where)
+            except Meaning as problem:
+                raise Meaning(left, problem.message) from None
+            return self.add(
+                Formula("size", label, row, r, scope.snapshot(), self.section, name, {}, scope.size(name), value)
+            )
+        if scope.is_size(name):
+            unknown = sorted(n for n in names if not scope.is_size(n))
+            raise Meaning(right, f"{name} is a size, so {', '.join(unknown) or 'its value'} cannot give it")
+        if row.boxed:
+            raise Meaning(left, "an abbreviation is not boxed")
+        if name in names:
+            raise Meaning(right, f"{name} is defined by itself")
+        scope.abbreviations[name] = Abbreviation(right, where)
+        return self.add(Formula("abbreviation", label, row, r, scope, self.section, name))
+
+    def definition(self, row, r, label) -> Formula:
+        left, right = r.sides
+        indices = self.scope.bind(left)
+        value = self.scope.expression(right, indices)
+        mentioned = {x.tensor for x in right.walk() if isinstance(x, ast.Entry)}
+        if left.tensor in mentioned:
+            raise Meaning(left, f"{left.tensor} is defined by itself")
+        definition = Definition(left.tensor, tuple(indices.values()), value, str(row.place(left.start)))
+        self.scope.definitions[left.tensor] = definition
+        f = Formula("definition", label, row, r, self.scope.snapshot(), self.section, left.tensor, indices)
+        f.left, f.right = self.scope.expression(left, indices), value
+        definition.used = False
+        return self.add(f)
+
+    def gradient(self, row, r, label) -> Formula:
+        left, right = r.sides
+        indices = self.scope.bind(left.denominator)
+        f = Formula("gradient", label, row, r, self.scope.snapshot(), self.section, left.denominator.tensor, indices)
+        f.left = self.scope.expression(left, indices)
+        f.right = self.scope.expression(right, indices)
+        return self.add(f)
+
+    def identity(self, row, r, label) -> Formula:
+        left, right = r.sides
+        indices = self.scope.bind(left) if isinstance(left, ast.Entry) else {}
+        f = Formula(
+            "identity", label, row, r, self.scope.snapshot(), self.section, getattr(left, "tensor", None), indices
+        )
+        f.left, f.right = self.scope.expression(left, indices), self.scope.expression(right, indices)
+        if normal(f.left) == normal(f.right):
+            raise Meaning(r, "both sides are the same expression")
+        return self.add(f)
+
+    def add(self, formula: Formula) -> Formula:
+        if formula.boxed and not formula.label:
+            raise LatexError(formula.place, "a boxed formula needs a label: $$ (label)", formula.latex)
+        self.book.formulas.append(formula)
+        return formula
+
+    # --- declarations ---
+
+    def dimension(self, scope: Scope, d: ast.Node) -> Expr:
+        if isinstance(d, ast.Name) and d.text not in scope.abbreviations:
+            scope.size(d.text)
+        n = normal(scope.expression(d))
+        if n.has(FloorQuotient):
+            raise Meaning(d, "give this size a name first")
+        return n
+
+    def declare(self, node: ast.Node, tensor: str, dims):
+        scope = self.scope
+        if scope.is_size(tensor) or tensor in scope.abbreviations or tensor == "L":
+            raise Meaning(node, f"{tensor} cannot be a tensor: it already has a meaning")
+        shape = tuple(self.dimension(scope, d) for d in dims)
+        scope.definitions.pop(tensor, None)
+        scope.shapes[tensor] = shape
+
+    def membership(self, row: Row, left: ast.Node, right: ast.Node):
+        if not isinstance(left, ast.Name):
+            raise Meaning(left, "a name is expected before this sign")
+        if isinstance(right, ast.Reals) and right.dims:
+            self.declare(left, left.text, right.dims)
+        elif isinstance(right, ast.SetOf) and right.dims:
+            low, high = self.set_ends(right)
+            self.declare(left, left.text, right.dims)
+            self.scope.integer_ranges[left.text] = (low, high)
+        elif isinstance(right, ast.Integers):
+            if left.text in self.scope.shapes or left.text in self.scope.abbreviations:
+                raise Meaning(left, f"{left.text} already has a meaning")
+            self.scope.state_minimum(left.text, right.least)
+        elif isinstance(right, ast.SetOf):
+            self.standalone_range(row, ast.Relation((left, right), ("in",), start=left.start, end=right.end))
+        else:
+            self.book.unread.append((row, "a membership that declares nothing"))
+
+    def set_ends(self, s: ast.SetOf, indices=None):
+        items = [x for x in s.items if not isinstance(x, ast.Dots)]
+        dotted = [k for k, x in enumerate(s.items) if isinstance(x, ast.Dots)]
+        if len(dotted) != 1 or dotted[0] != len(s.items) - 2 or not 2 <= len(items) <= 3:
+            raise Meaning(s, r"a range is written \{0, \ldots, n\}")
+        if any(x != ast.Number(k) for k, x in enumerate(items[:-1])):
+            raise Meaning(s, "a range counts 0, 1, ..")
+        return normal(self.scope.expression(items[0])), normal(self.scope.expression(items[-1]))
+
+    def inequality(self, row: Row, r: ast.Relation):
+        if r.signs in ((">=",), (">",)) and isinstance(r.sides[0], ast.Name) and isinstance(r.sides[1], ast.Number):
+            name = r.sides[0].text
+            if name in self.scope.shapes or name in self.scope.abbreviations:
+                raise Meaning(r.sides[0], f"{name} already has a meaning")
+            self.scope.state_minimum(name, r.sides[1].value + (r.signs[0] == ">"))
+        elif _is_range(r):
+            self.standalone_range(row, r)
+        else:
+            self.book.unread.append((row, "an inequality that declares nothing"))
+
+    def upstream(self, left: ast.Name, partial: ast.Partial, space: ast.Reals):
+        if partial.numerator != ast.Name("L") or not isinstance(partial.denominator, ast.Name):
+            raise Meaning(partial, r"the given derivative is \frac{\partial L}{\partial \mathbf{O}}")
+        output = partial.denominator.text
+        if output not in self.scope.shapes:
+            raise Meaning(partial.denominator, f"the shape of {output} is not declared")
+        self.declare(left, left.text, space.dims)
+        if self.scope.shape(left.text) != self.scope.shape(output):
+            raise Meaning(space, f"{left.text} must have the shape of {output}")
+        self.scope.upstream[output] = left.text
+        if output in self.scope.definitions:
+            self.scope.definitions[output].used = True
+
+    def mapping(self, m: ast.Mapping):
+        if not (isinstance(m.source, ast.Reals) and m.source.dims) or m.target != ast.Reals():
+            raise Meaning(m, r"a function is declared by f: \mathbb{R}^{..} \to \mathbb{R}")
+        self.scope.functions[m.function] = tuple(self.dimension(self.scope, d) for d in m.source.dims)
+
+    # --- ranges of indices ---
+
+    def standalone_range(self, row: Row, r: ast.Relation):
+        name = _range_index(r).text
+        if self.last and self.last.kind in ("definition", "gradient", "identity") and name in self.last.indices:
+            self.range_of(self.last, row, r)
+        else:
+            self.pending.append((row, r))
+
+    def range_of(self, formula: Formula, row: Row, r: ast.Relation):
+        """The stated range of an index must be the one that the declared shape (or the sum) gives it."""
+        index = _range_index(r)
+        try:
+            low, high = self.range_ends(r)
+            if index.text in formula.indices and formula.tensor:
+                axis = list(formula.indices).index(index.text)
+                wanted = (0, normal(self.scope.shape(formula.tensor)[axis] - 1))
+                if (self.scope.resolve(low), self.scope.resolve(high)) != wanted:
+                    raise Meaning(
+                        r, f"the declared shape of {formula.tensor} gives {index.text} the range 0 to {wanted[1]}"
+                    )
+                return
+            sums = [s for s in formula.tree.walk() if isinstance(s, ast.Sum) and s.index.text == index.text]
+            if not sums:
+                raise Meaning(index, f"{index.text} is not an index of this formula")
+            for s in sums:
+                ends = normal(self.scope.expression(s.lower)), normal(self.scope.expression(s.upper))
+                if ends != (low, high):
+                    raise Meaning(r, f"the sum over {index.text} runs over another range")
+        except Meaning as problem:
+            raise self.problem(row, problem) from None
+
+    def range_ends(self, r: ast.Relation):
+        if r.signs == ("in",):
+            return self.set_ends(r.sides[1])
+        low = normal(self.scope.expression(r.sides[0])) + (r.signs[0] == "<")
+        high = normal(self.scope.expression(r.sides[2])) - (r.signs[1] == "<")
+        return normal(low), normal(high)
+
+
+def _is_range(r: ast.Node) -> bool:
+    """x in {0, .., n} or 0 <= x < n."""
+    if not isinstance(r, ast.Relation):
+        return False
+    if r.signs == ("in",):
+        return isinstance(r.sides[0], ast.Name) and isinstance(r.sides[1], ast.SetOf) and r.sides[1].dims is None
+    return len(r.signs) == 2 and set(r.signs) <= {"<", "<="} and isinstance(r.sides[1], ast.Name)
+
+
+def _range_index(r: ast.Relation) -> ast.Name:
+    return r.sides[0] if r.signs == ("in",) else r.sides[1]
+
+
+def _declared(statements) -> list[tuple[str, tuple]]:
+    """The tensors that a row declares, with their dimensions."""
+    found = []
+    for s in _joined(statements):
+        if not isinstance(s, ast.Relation):
+            continue
+        left, right = s.sides[0], s.sides[-1]
+        if s.signs[-1] == "in" and isinstance(left, ast.Name) and getattr(right, "dims", None):
+            found.append((left.text, right.dims))
+        elif s.signs == ("=",) and isinstance(left, ast.Shape):
+            found.append((left.tensor.text, right.items if isinstance(right, ast.Tuple) else (right,)))
+    return found
+
+
+def _joined(statements) -> list[ast.Node]:
+    """S_h, S_w >= 1 is read as S_h >= 1, S_w >= 1."""
+    out, waiting = [], []
+    for s in statements:
+        if isinstance(s, ast.Name):
+            waiting.append(s)
+            continue
+        if waiting and isinstance(s, ast.Relation) and isinstance(s.sides[0], ast.Name):
+            out += [ast.Relation((name, *s.sides[1:]), s.signs, start=name.start, end=s.end) for name in waiting]
+        else:
+            out += waiting
+        waiting = []
+        out.append(s)
+    return out + waiting
+
+
+__all__ = ["Book", "Formula", "VerificationError", "read_book", "read_pages", "read_text"]

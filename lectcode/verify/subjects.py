@@ -1,0 +1,226 @@
+"""What is compared with the printed formulas: the library's functions and the independent definitions.
+
+A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`; its left-hand side says which quantity it is.
+Both together select the functions here. Each gets the numbers under the names they have on the page and returns an array
+of the quantity's shape there. Geometry is read off the names of the sizes: S or S_h and S_w; P, or P_h and P_w, or P_t, P_b,
+P_l and P_r; D or D_h and D_w; K or K_h and K_w. Tensors with an axis of groups (block index) are flattened for the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+import lectcode
+from lectcode import reference
+from lectcode.kernels import ALGORITHMS
+
+from .letters import along, padding, pads, pair
+from .counterexample import pooling_derivative, pooling_function
+
+Numbers = dict[str, int]
+Arrays = dict[str, np.ndarray]
+FAMILIES = ("max-pool", "avg-pool", "pool", "conv")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A function under test, or a definition to compare with."""
+
+    name: str
+    family: str
+    quantity: str
+    call: Callable[[Numbers, Arrays], np.ndarray]
+    independent: bool = False  # a definition of lectcode.reference: slow, so it is run on fewer shapes
+
+
+def family(label: str | None) -> str | None:
+    """The layer that a label names by how it begins."""
+    return next((f for f in FAMILIES if label and label.startswith(f)), None)
+
+
+def subjects(label: str | None, quantity: str) -> list[Subject]:
+    """Everything that computes this quantity of this layer."""
+    layer = family(label)
+    if quantity in ("H_out", "W_out"):
+        return [s for s in _ALL if s.quantity == quantity] if layer else []
+    return [s for s in _ALL if s.family == layer and s.quantity == quantity]
+
+
+def _geometry(sizes: Numbers) -> dict:
+    return {"stride": pair(sizes, "S", 1), "dilation": pair(sizes, "D", 1), "padding": padding(sizes)}
+
+
+def _flat(array: np.ndarray, axis: int, axes: int) -> np.ndarray:
+    """Merge the axis of groups with the one behind it."""
+    if array.ndim == axes:
+        return np.ascontiguousarray(array)
+    shape = array.shape
+    return np.ascontiguousarray(array).reshape(*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
+
+
+def _conv(arrays: Arrays, sizes: Numbers):
+    """I, F, B, G as the library takes them, the number of groups, and a function that restores the axis of groups."""
+    some = next(arrays[name] for name in ("I", "G", "I_pad") if name in arrays)
+    grouped = some.ndim == 5
+    groups = some.shape[1] if grouped else 1
+    flat = {}
+    for name, array in arrays.items():
+        if name == "F":
+            flat[name] = _flat(array, 0, 4)
+        elif name == "B":
+            flat[name] = _flat(array, 0, 1)
+        elif name in ("I", "G", "I_pad"):
+            flat[name] = _flat(array, 1, 4)
+
+    def restore(out: np.ndarray, axis: int) -> np.ndarray:
+        if not grouped:
+            return out
+        return out.reshape(*out.shape[:axis], groups, out.shape[axis] // groups, *out.shape[axis + 1 :])
+
+    return flat, {**_geometry(sizes), "groups": groups}, restore
+
+
+def _conv_forward(function, **options):
+    def call(sizes, arrays):
+        a, geometry, restore = _conv(arrays, sizes)
+        return restore(function(a["I"], a["F"], a.get("B"), **geometry, **options), 1)
+
+    return call
+
+
+def _conv_bias(function):
+    def call(sizes, arrays):
+        a, _, restore = _conv(arrays, sizes)
+        return restore(function(a["G"]), 0)
+
+    return call
+
+
+def _conv_filters(function, **options):
+    def call(sizes, arrays):
+        a, geometry, restore = _conv(arrays, sizes)
+        return restore(function(a["G"], a["I"], pair(sizes, "K"), **geometry, **options), 0)
+
+    return call
+
+
+def _conv_input(function, **options):
+    def call(sizes, arrays):
+        a, geometry, restore = _conv(arrays, sizes)
+        return restore(function(a["G"], a["F"], (sizes["H"], sizes["W"]), **geometry, **options), 1)
+
+    return call
+
+
+def _conv_padded_input(function, **options):
+    """The gradient of the padded input is the gradient of an input of that size without padding."""
+
+    def call(sizes, arrays):
+        a, geometry, restore = _conv(arrays, sizes)
+        (top, bottom), (left, right) = geometry.pop("padding")
+        size = (top + sizes["H"] + bottom, left + sizes["W"] + right)
+        return restore(function(a["G"], a["F"], size, **geometry, **options), 1)
+
+    return call
+
+
+def _pad(sizes, arrays):
+    a, geometry, restore = _conv(arrays, sizes)
+    return restore(reference.pad(a["I"], geometry["padding"]), 1)
+
+
+def _size(function, axis: int):
+    def call(sizes, arrays):
+        K, S, D = along(sizes, "K", axis), along(sizes, "S", axis, 1), along(sizes, "D", axis, 1)
+        return np.asarray(function(sizes["HW"[axis]], K, stride=S, padding=pads(sizes, axis), dilation=D))
+
+    return call
+
+
+@lru_cache(maxsize=2)
+def _jitted(function):
+    return numba.njit(function)
+
+
+def _pool(function, *more, backward: bool = False, jitted: bool = False, geometry: bool = False):
+    def call(sizes, arrays):
+        extra = [_jitted(f) if jitted else f for f in more]
+        first = [arrays["G"], arrays["I"]] if backward else [arrays["I"]]
+        options = {"padding": padding(sizes)} if geometry else {}
+        if geometry and (D := pair(sizes, "D", 1)) != (1, 1):
+            options["dilation"] = D
+        return function(*first, *extra, pair(sizes, "K"), pair(sizes, "S"), **options)
+
+    return call
+
+
+def _subjects() -> list[Subject]:
+    found = [
+        Subject("reference.conv2d", "conv", "O", _conv_forward(reference.conv2d), True),
+        Subject("reference.pad", "conv", "I_pad", _pad, True),
+        Subject("reference.conv2d_grad_bias", "conv", "∂B", _conv_bias(reference.conv2d_grad_bias), True),
+        Subject("reference.conv2d_grad_filters", "conv", "∂F", _conv_filters(reference.conv2d_grad_filters), True),
+        Subject("reference.conv2d_grad_input", "conv", "∂I", _conv_input(reference.conv2d_grad_input), True),
+        Subject(
+            "reference.conv2d_grad_padded_input",
+            "conv",
+            "∂I_pad",
+            _conv_padded_input(reference.conv2d_grad_padded_input),
+            True,
+        ),
+        Subject("conv2d_grad_bias", "conv", "∂B", _conv_bias(lectcode.conv2d_grad_bias)),
+    ]
+    for name in ALGORITHMS:
+        options = {"algorithm": name}
+        found += [
+            Subject(f"conv2d ({name})", "conv", "O", _conv_forward(lectcode.conv2d, **options)),
+            Subject(f"conv2d_grad_filters ({name})", "conv", "∂F", _conv_filters(lectcode.conv2d_grad_filters, **options)),
+            Subject(f"conv2d_grad_input ({name})", "conv", "∂I", _conv_input(lectcode.conv2d_grad_input, **options)),
+            Subject(
+                f"conv2d_grad_input ({name})", "conv", "∂I_pad", _conv_padded_input(lectcode.conv2d_grad_input, **options)
+            ),
+        ]
+    for layer, stem, geometry in (("pool", "pool2d", False), ("avg-pool", "avg_pool2d", True), ("max-pool", "max_pool2d", True)):
+        f, df = ((pooling_function,), (pooling_derivative,)) if layer == "pool" else ((), ())
+        for module, independent in ((reference, True), (lectcode, False)):
+            jitted = layer == "pool" and not independent
+            name = f"reference.{stem}" if independent else stem
+            forward, backward = getattr(module, stem), getattr(module, f"{stem}_backward")
+            found += [
+                Subject(name, layer, "O", _pool(forward, *f, jitted=jitted, geometry=geometry), independent),
+                Subject(
+                    f"{name}_backward",
+                    layer,
+                    "∂I",
+                    _pool(backward, *df, backward=True, jitted=jitted, geometry=geometry),
+                    independent,
+                ),
+            ]
+    found.append(Subject("reference.pad", "avg-pool", "I_pad", _pad, True))
+    for axis, quantity in enumerate(("H_out", "W_out")):
+        found += [
+            Subject("reference.output_size", "", quantity, _size(reference.output_size, axis), True),
+            Subject("output_size", "", quantity, _size(lectcode.output_size, axis)),
+        ]
+    return found
+
+
+_ALL = _subjects()
+
+
+def argmax_of_windows(sizes: Numbers, I: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column, inside each window, of its first largest value in row-major order."""
+    (K_h, K_w), (S_h, S_w) = pair(sizes, "K"), pair(sizes, "S")
+    H_out = reference.output_size(I.shape[2], K_h, stride=S_h)
+    W_out = reference.output_size(I.shape[3], K_w, stride=S_w)
+    rows = np.zeros((*I.shape[:2], H_out, W_out), np.int64)
+    columns = np.zeros_like(rows)
+    for n, c, h, w in np.ndindex(rows.shape):
+        window = I[n, c, h * S_h : h * S_h + K_h, w * S_w : w * S_w + K_w]
+        rows[n, c, h, w], columns[n, c, h, w] = divmod(int(window.argmax()), K_w)
+    return rows, columns
