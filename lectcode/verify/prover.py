@@ -180,7 +180,8 @@ def prove_formula(formula: Formula) -> Proof:
 
         lines = [f"{formula.place}: {formula.name} is not proved", f"  formula: {formula.latex}"]
         lines += ["  wanted minus printed leaves:"] + [f"    {t}" for t in sorted(left, key=str)]
-        lines.append("  " + counterexample(formula))
+        found = counterexample(formula)
+        lines.append(f"  counterexample: {found}" if found else "  no small case shows a difference")
         raise Refuted("\n".join(lines))
     return proof
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
-import numba
 import numpy as np
 
 import lectcode
@@ -20,7 +18,7 @@ from lectcode import reference
 from lectcode.kernels import ALGORITHMS
 
 from .letters import along, padding, pads, pair
-from .counterexample import pooling_derivative, pooling_function
+from .world import jitted, pooling_derivative, pooling_function
 
 Numbers = dict[str, int]
 Arrays = dict[str, np.ndarray]
@@ -142,14 +140,9 @@ def _size(function, axis: int):
     return call
 
 
-@lru_cache(maxsize=2)
-def _jitted(function):
-    return numba.njit(function)
-
-
-def _pool(function, *more, backward: bool = False, jitted: bool = False, geometry: bool = False):
+def _pool(function, *more, backward: bool = False, compiled: bool = False, geometry: bool = False):
     def call(sizes, arrays):
-        extra = [_jitted(f) if jitted else f for f in more]
+        extra = [jitted(f) if compiled else f for f in more]
         first = [arrays["G"], arrays["I"]] if backward else [arrays["I"]]
         options = {"padding": padding(sizes)} if geometry else {}
         if geometry and (D := pair(sizes, "D", 1)) != (1, 1):
@@ -188,16 +181,16 @@ def _subjects() -> list[Subject]:
     for layer, stem, geometry in (("pool", "pool2d", False), ("avg-pool", "avg_pool2d", True), ("max-pool", "max_pool2d", True)):
         f, df = ((pooling_function,), (pooling_derivative,)) if layer == "pool" else ((), ())
         for module, independent in ((reference, True), (lectcode, False)):
-            jitted = layer == "pool" and not independent
+            compiled = layer == "pool" and not independent
             name = f"reference.{stem}" if independent else stem
             forward, backward = getattr(module, stem), getattr(module, f"{stem}_backward")
             found += [
-                Subject(name, layer, "O", _pool(forward, *f, jitted=jitted, geometry=geometry), independent),
+                Subject(name, layer, "O", _pool(forward, *f, compiled=compiled, geometry=geometry), independent),
                 Subject(
                     f"{name}_backward",
                     layer,
                     "∂I",
-                    _pool(backward, *df, backward=True, jitted=jitted, geometry=geometry),
+                    _pool(backward, *df, backward=True, compiled=compiled, geometry=geometry),
                     independent,
                 ),
             ]
