@@ -45,10 +45,10 @@ def compiled() -> bool:
 class Oracle:
     """Runs the formulas of one book."""
 
-    def __init__(self, book: Book, compile_loops: bool | None = None, shapes: int = SHAPES):
+    def __init__(self, book: Book, compile_loops: bool | None = None, shapes: int | None = None):
         self.book = book
         self.compiled = compiled() if compile_loops is None else compile_loops
-        self.shapes = shapes if self.compiled else max(1, shapes // 100)
+        self.shapes = shapes or (SHAPES if self.compiled else SHAPES // 100)
 
     def layer(self, formula: Formula) -> str | None:
         """The layer of a formula: its own label says it, or the next label of the section."""

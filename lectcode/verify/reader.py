@@ -27,7 +27,7 @@ from .expressions import FloorQuotient, normal
 from .grammar import SyntaxProblem, parse
 from .rows import Row, rows
 from .scope import Abbreviation, Definition, Meaning, Scope
-from .sources import Page, contents, cut, read_page
+from .sources import Display, Page, contents, cut, read_page
 
 
 @dataclass
@@ -76,10 +76,19 @@ class Formula:
 
 
 @dataclass
+class Section:
+    """A stretch of displays between two new declarations of a tensor, and what was known of sizes at its start."""
+
+    minima: dict[str, int | None]
+    displays: list[Display] = field(default_factory=list)
+
+
+@dataclass
 class Book:
     """What a reader of the whole book knows at its end."""
 
     formulas: list[Formula] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     unread: list[tuple[Row, str]] = field(default_factory=list)
 
@@ -115,12 +124,27 @@ def read_pages(pages: list[Page]) -> Book:
     return reader.book
 
 
+def read_section(section: Section) -> Book:
+    """Read one section by itself, as it stands in its book."""
+    reader = _Reader(Book(), section.minima)
+    page = None
+    for display in section.displays:
+        if display.file != page:
+            reader.finish_page()
+            page = display.file
+        reader.labelled(display)
+    reader.finish_page()
+    reader.finish_section()
+    return reader.book
+
+
 class _Reader:
     """Reads statement after statement; ``scope`` is what is known so far."""
 
-    def __init__(self, book: Book):
+    def __init__(self, book: Book, minima: dict[str, int | None] | None = None):
         self.book = book
-        self.scope = Scope()
+        self.scope = Scope(minima=dict(minima or {}))
+        book.sections.append(Section(dict(self.scope.minima)))
         self.section = 0
         self.labels: dict[str, Place] = {}
         self.last: Formula | None = None
@@ -128,17 +152,9 @@ class _Reader:
 
     def page(self, page: Page):
         first = len(self.book.formulas)
-        self.last = None
         for display in page.displays:
-            if display.label:
-                if display.label in self.labels:
-                    where = self.labels[display.label]
-                    raise LatexError(display.place(0), f"label {display.label} is already used at {where}")
-                self.labels[display.label] = display.place(0)
-            self.display(rows(display), display.label)
-        if self.pending:
-            row, relation = self.pending[0]
-            raise self.problem(row, Meaning(relation.sides[0], "no formula uses this index"))
+            self.labelled(display)
+        self.finish_page()
         boxes = [f for f in self.book.formulas[first:] if f.boxed]
         claims = [f for f in boxes if f.kind in ("gradient", "identity")]
         if boxes and page.proofs is None:
@@ -150,6 +166,20 @@ class _Reader:
                 Place(page.file, 1), f"the front matter promises {page.proofs} proofs, the page has {len(claims)}"
             )
 
+    def labelled(self, display: Display):
+        if display.label:
+            if display.label in self.labels:
+                where = self.labels[display.label]
+                raise LatexError(display.place(0), f"label {display.label} is already used at {where}")
+            self.labels[display.label] = display.place(0)
+        self.display(display, rows(display))
+
+    def finish_page(self):
+        if self.pending:
+            row, relation = self.pending[0]
+            raise self.problem(row, Meaning(relation.sides[0], "no formula uses this index"))
+        self.last = None
+
     def problem(self, row: Row, problem: Meaning) -> LatexError:
         node = problem.node
         if node is None or node.end == 0:
@@ -158,8 +188,8 @@ class _Reader:
 
     # --- one display ---
 
-    def display(self, all_rows: list[Row], label: str | None):
-        read = []
+    def display(self, display: Display, all_rows: list[Row]):
+        read, label = [], display.label
         for row in all_rows:
             try:
                 read.append((row, parse(row.text)))
@@ -168,6 +198,7 @@ class _Reader:
                     raise LatexError(row.place(problem.offset), problem.message, problem.token) from None
                 self.book.unread.append((row, f"{problem.message}: {problem.token}"))
         self.begin_section_if_needed(read)
+        self.book.sections[-1].displays.append(display)
         boxes_before = len(self.book.formulas)
         for row, statements in read:
             try:
@@ -197,6 +228,7 @@ class _Reader:
                     self.finish_section()
                     self.scope = self.scope.fresh_section()
                     self.section += 1
+                    self.book.sections.append(Section(dict(self.scope.minima)))
                     self.last = None
                     return
 
