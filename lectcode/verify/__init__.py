@@ -32,8 +32,19 @@ Examples
 the formula given: proved for all sizes
 """
 
+from .derivation import derive
 from .errors import LatexError, Refuted, Unsupported, VerificationError
 from .prover import prove
 from .report import check, check_chapter, ledger
 
-__all__ = ["LatexError", "Refuted", "Unsupported", "VerificationError", "check", "check_chapter", "ledger", "prove"]
+__all__ = [
+    "LatexError",
+    "Refuted",
+    "Unsupported",
+    "VerificationError",
+    "check",
+    "check_chapter",
+    "derive",
+    "ledger",
+    "prove",
+]

@@ -24,6 +24,7 @@ from . import syntax as ast
 from .bounds import available, check_bounds
 from .errors import LatexError, VerificationError
 from .grammar import parse, plain_name, tokens
+from .latex import latex_name
 from .oracle import Oracle
 from .prover import prove_size, residue
 from .reader import Book, Formula, Section, read_section
@@ -158,18 +159,6 @@ def _node_changes(text: str, node: ast.Node):
         a, b = node.terms[0][1], node.terms[1][1]
         if a.end and b.end and node.terms[0][0] > 0:
             yield "difference", a.start, b.end, f"{text[b.start : b.end]} - {text[a.start : a.end]}"
-
-
-def latex_name(name: str) -> str:
-    r"""LaTeX that spells a name: I_pad -> \mathbf{I}_{pad}; the inverse of `grammar.plain_name`."""
-    primes = "'" * name.count("'")
-    letter, _, subscript = name.rstrip("'").partition("_")
-    accent = {"~": "tilde", "^": "hat", "-": "bar"}.get(letter[-1:])
-    letter = letter.rstrip("~^-")
-    out = letter if len(letter) == 1 else f"\\{letter}"
-    if accent:
-        out = rf"\{accent}{{{out}}}"
-    return out + primes + (f"_{{{subscript}}}" if subscript else "")
 
 
 # --- judging ---

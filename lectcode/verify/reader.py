@@ -11,7 +11,8 @@ identity       any other boxed equation, to be proved; so is a boxed second equa
 Declarations (X in R^.., S >= 1, f: R^.. -> R, G = dL/dO in R^..) and the ranges of indices are read as well. Declaring a tensor again with
 another shape starts a new section, in which only statements like S >= 1 stay in force; declaring it again with the same shape
 lets it be defined anew (pooling has several functions). A boxed statement that is none of these is an error; so are labels,
-definitions and sizes given twice, and definitions that nothing uses.
+definitions and sizes given twice, and definitions that nothing uses. The shape of a tensor may follow its (unboxed) definition on
+the same page, but has to be there before the tensor is used.
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ class _Reader:
         self.labels: dict[str, Place] = {}
         self.last: Formula | None = None
         self.pending: list[tuple[Row, ast.Relation]] = []
+        self.undeclared: dict[str, tuple[Row, ast.Relation, str | None]] = {}  # definitions that wait for a shape
 
     def page(self, page: Page):
         first = len(self.book.formulas)
@@ -178,6 +180,8 @@ class _Reader:
         if self.pending:
             row, relation = self.pending[0]
             raise self.problem(row, Meaning(relation.sides[0], "no formula uses this index"))
+        for tensor, (row, r, _) in self.undeclared.items():
+            raise self.problem(row, Meaning(r.sides[0], f"the shape of {tensor} is not declared"))
         self.last = None
 
     def problem(self, row: Row, problem: Meaning) -> LatexError:
@@ -310,6 +314,9 @@ class _Reader:
         if isinstance(left, ast.Name) and left.text not in self.scope.shapes:
             return self.name_equation(row, r, left, right, label)
         if isinstance(left, ast.Entry) and all(isinstance(i, ast.Name) for i in left.indices):
+            if left.tensor not in self.scope.shapes and not row.boxed and left.tensor not in self.undeclared:
+                self.undeclared[left.tensor] = row, r, label
+                return None
             if left.tensor not in self.scope.shapes:
                 raise Meaning(left, f"the shape of {left.tensor} is not declared")
             if left.tensor not in self.scope.definitions:
@@ -413,6 +420,12 @@ class _Reader:
         shape = tuple(self.dimension(scope, d) for d in dims)
         scope.definitions.pop(tensor, None)
         scope.shapes[tensor] = shape
+        if tensor in self.undeclared:
+            row, r, label = self.undeclared.pop(tensor)
+            try:
+                self.last = self.definition(row, r, label)
+            except Meaning as problem:
+                raise self.problem(row, problem) from None
 
     def membership(self, row: Row, left: ast.Node, right: ast.Node):
         if not isinstance(left, ast.Name):
