@@ -1,7 +1,7 @@
 """Convolution layers, derived and verified.
 
-The letters are those of the lecture: input `I`, filters `F`, biases `B`, output `O`, and `G`, the gradient of the loss
-by `O`. Arrays are NCHW. Importing this package compiles nothing; a kernel is compiled at its first call for a dtype
+The letters are those of the lecture: input I, filters F, biases B, output O, and G, the gradient of the loss by O.
+Arrays are NCHW. Importing this package compiles nothing; a kernel is compiled at its first call for a dtype
 and kept on disk for later processes.
 """
 

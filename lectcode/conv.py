@@ -19,6 +19,8 @@ class ConvGradients(NamedTuple):
 def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
     """Correlate each image with each filter and add the bias.
 
+    ::
+
         O[n,c_out,h,w] = sum_{c_in,k_h,k_w} F[c_out,c_in,k_h,k_w] I_pad[n,c_in,hS+k_hD,wS+k_wD] + B[c_out]
 
     where I_pad is I with P rows and columns of zeros around it.
@@ -41,7 +43,7 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     groups : int
         Divides C_in and C_out; each group of filters sees its own group of input channels.
     algorithm : str
-        "auto" or a name in `lectcode.kernels.ALGORITHMS`.
+        "auto" or a name in lectcode.kernels.ALGORITHMS.
 
     Returns
     -------
@@ -89,6 +91,8 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
 def conv2d_grad_bias(G):
     """Return the gradient of the loss by the bias.
 
+    ::
+
         dL/dB[c_out] = sum_{n,h,w} G[n,c_out,h,w]
 
     Parameters
@@ -121,6 +125,8 @@ def conv2d_grad_bias(G):
 
 def conv2d_grad_filters(G, I, kernel_size, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
     """Return the gradient of the loss by the filters.
+
+    ::
 
         dL/dF[c_out,c_in,k_h,k_w] = sum_{n,h,w} G[n,c_out,h,w] I_pad[n,c_in,hS+k_hD,wS+k_wD]
 
@@ -171,6 +177,8 @@ def conv2d_grad_filters(G, I, kernel_size, *, stride=1, padding=0, dilation=1, g
 
 def conv2d_grad_input(G, F, input_size, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
     """Return the gradient of the loss by the input.
+
+    ::
 
         dL/dI[n,c_in,x,y] = sum G[n,c_out,h,w] F[c_out,c_in,k_h,k_w]
 
@@ -224,6 +232,8 @@ def conv2d_grad_input(G, F, input_size, *, stride=1, padding=0, dilation=1, grou
 def conv2d_backward(G, I, F, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
     """Return the gradients of the loss by everything that `conv2d` was given.
 
+    ::
+
         dL/dI, dL/dF, dL/dB  as in `conv2d_grad_input`, `conv2d_grad_filters`, `conv2d_grad_bias`
 
     Parameters
@@ -274,6 +284,8 @@ def conv2d_backward(G, I, F, *, stride=1, padding=0, dilation=1, groups=1, algor
 
 def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
     """Return the adjoint of `conv2d` by its input, plus a bias: the transposed convolution.
+
+    ::
 
         O[n,c_out,u,v] = sum F[c_in,c_out,k_h,k_w] I[n,c_in,h,w] + B[c_out]
 

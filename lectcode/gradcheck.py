@@ -56,6 +56,8 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
 
     For a random G and a random direction v, both with normally distributed entries,
 
+    ::
+
         <G, (forward(x + step v) - forward(x - step v)) / (2 step)>  =  <backward(G), v>   approximately.
 
     A wrong gradient passes with probability zero, not never: one direction is one number. Keep x away from kinks (ties
@@ -76,7 +78,7 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
     step : float, optional
         The cube root of the unit roundoff of x's dtype if omitted.
     tolerance : float
-        The largest error allowed, relative to |G| |change| + |dx| |v| (Euclidean lengths). The default suits float64.
+        The largest error, relative to ``|G| |change| + |dx| |v|`` (Euclidean lengths). The default suits float64.
 
     Returns
     -------

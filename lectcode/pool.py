@@ -10,6 +10,8 @@ from lectcode.kernels import pooling, windows
 def pool2d(I, f, kernel_size, stride=None):
     """Apply a function to each window: the lecture's general pooling.
 
+    ::
+
         O[n,c,h,w] = f(I[n,c,hS:hS+K,wS:wS+K])
 
     Parameters
@@ -38,7 +40,8 @@ def pool2d(I, f, kernel_size, stride=None):
 
     See Also
     --------
-    max_pool2d, avg_pool2d : the common cases, with padding, and faster.
+    max_pool2d : the largest value of each window, with padding, and faster.
+    avg_pool2d : the mean of each window, with padding, and faster.
 
     Notes
     -----
@@ -62,6 +65,8 @@ def pool2d(I, f, kernel_size, stride=None):
 
 def pool2d_backward(G, I, df, kernel_size, stride=None):
     """Return the gradient of the loss by the input of `pool2d`.
+
+    ::
 
         dL/dI[n,c,u,v] = sum_{h,w} G[n,c,h,w] df(I[n,c,hS:hS+K,wS:wS+K])[u-hS,v-wS]
 
@@ -110,6 +115,8 @@ def pool2d_backward(G, I, df, kernel_size, stride=None):
 
 def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
     """Take the largest value of each window.
+
+    ::
 
         O[n,c,h,w] = max_{k_h,k_w} I[n,c,hS+k_hD-P,wS+k_wD-P]
 
@@ -168,6 +175,8 @@ def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
     """Return the gradient of the loss by the input of `max_pool2d`.
 
+    ::
+
         dL/dI[n,c,u,v] = sum of G[n,c,h,w] over the windows (h,w) whose maximum is at (u,v)
 
     Of several largest values, or several NaN, the first in row-major order is the maximum.
@@ -210,9 +219,11 @@ def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, c
 def avg_pool2d(I, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
     """Take the mean of each window.
 
+    ::
+
         O[n,c,h,w] = (1 / d[h,w]) sum_{k_h,k_w} I[n,c,hS+k_h-P,wS+k_w-P]
 
-    over the positions inside the input; d[h,w] counts them, with those in the padding if `count_include_pad`.
+    over the positions inside the input; d[h,w] counts them, with those in the padding if count_include_pad.
 
     Parameters
     ----------
@@ -270,6 +281,8 @@ def avg_pool2d_backward(
     G, I, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
     """Return the gradient of the loss by the input of `avg_pool2d`.
+
+    ::
 
         dL/dI[n,c,u,v] = sum of G[n,c,h,w] / d[h,w] over the windows (h,w) that contain (u,v)
 

@@ -3,7 +3,7 @@
 Nothing here is fast and nothing is shared with the production modules, so that it can judge them. The arrays may hold
 floats, integers, fractions or symbols (dtype object); only the maximum needs numbers that can be compared. Each
 function takes the arguments of the public function with the same name and expects a valid call: the checks live in
-`lectcode.shapes`.
+lectcode.shapes.
 """
 
 from itertools import product

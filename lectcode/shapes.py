@@ -16,6 +16,8 @@ AXES = ("height", "width")
 def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact=False):
     """Count the positions of a sliding window along one axis.
 
+    ::
+
         H_out = floor((H + P_before + P_after - K') / S) + 1   where K' = (K - 1) D + 1
 
     Parameters
@@ -44,7 +46,7 @@ def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact
     Raises
     ------
     ValueError
-        If a value is out of range, if the kernel does not fit in the padded input, or if `exact` and the stride does
+        If a value is out of range, if the kernel does not fit in the padded input, or if exact=True and the stride does
         not divide.
     TypeError
         If a length is not an integer or a switch not a bool.
@@ -197,9 +199,11 @@ def pool_geometry(input_size, kernel_size, stride, padding=0, dilation=1, ceil_m
                 "every window must meet the input"
             )
     geometry = _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode)
-    for axis, H, S, D, P in zip(AXES, input_size, stride, dilation, geometry.before, strict=True):
-        for h in range(-(-P // S)) if D > H else ():  # a gap as long as the input: it may hide between two elements
-            if (h * S - P) % D >= H:
+    for axis, H, S, D, P, H_out in zip(
+        AXES, input_size, stride, dilation, geometry.before, geometry.output_size, strict=True
+    ):
+        for h in range(H_out) if D > H else ():  # the input may hide between two elements that are far apart
+            if h * S < P and (h * S - P) % D >= H:
                 raise ValueError(
                     f"every window must meet the input, but along the {axis} window {h} begins at {h * S - P}, its "
                     f"elements are {D} apart and the input has length {H}; change padding or dilation"
@@ -244,14 +248,14 @@ def array(name, value, axes):
         raise TypeError(f"{name} must hold float32, float64 or int64, got {value.dtype}")
     if value.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have the axes ({axes}), got {name}.shape={value.shape}")
-    value = np.require(value, dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
+    value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
     value.flags.writeable = False
     return value
 
 
 def check_dtypes(**arrays):
     """Refuse arrays of different dtypes: a silent conversion would hide a loss of precision."""
-    (first, dtype), *others = ((name, array.dtype) for name, array in arrays.items() if array is not None)
+    (first, dtype), *others = ((name, array.dtype) for name, array in arrays.items())
     for name, other in others:
         if other != dtype:
             raise TypeError(f"{name} must have the dtype of {first}, {dtype}, got {other}; convert one of them")

@@ -1,6 +1,7 @@
 """Pooling: the kernels equal the definition exactly, ties and borders are as stated, and the gradients are adjoints."""
 
 from fractions import Fraction
+from itertools import product
 
 import numba
 import numpy as np
@@ -45,6 +46,29 @@ def test_padding_never_wins():
         assert (lectcode.max_pool2d(I, 3, stride=1, padding=2) == low).all()
         dI = lectcode.max_pool2d_backward(np.ones((1, 1, 4, 5), dtype), I, 3, stride=1, padding=2)
         assert dI.sum() == 20  # each window gives its share to a pixel, even if all are the identity of max
+
+
+def test_a_window_is_refused_if_and_only_if_it_misses_the_input():
+    """All small geometries along one axis, with gaps of dilated windows as long as the input and longer."""
+    outcomes = {True: 0, False: 0}
+    for H, K, D, S, ceil_mode in product(range(1, 5), range(1, 4), range(1, 5), range(1, 4), (False, True)):
+        for P in product(range((K - 1) * D + 1), repeat=2):
+            geometry = {"stride": S, "padding": P, "dilation": D, "ceil_mode": ceil_mode}
+            H_out = reference.output_size(H, K, **geometry)
+            if H_out == 0:
+                continue
+            I = np.arange(H).reshape(1, 1, H, 1)
+            keywords = {**geometry, "stride": (S, 1), "padding": (P, 0), "dilation": (D, 1)}
+            misses = [h for h in range(H_out) if not reference.taps(H, h, K, S, P[0], D)]
+            outcomes[bool(misses)] += 1
+            if misses:
+                with pytest.raises(ValueError, match=f"along the height window {misses[0]} begins at"):
+                    lectcode.max_pool2d(I, (K, 1), **keywords)
+            else:
+                np.testing.assert_array_equal(
+                    lectcode.max_pool2d(I, (K, 1), **keywords), reference.max_pool2d(I, (K, 1), **keywords)
+                )
+    assert min(outcomes.values()) > 100
 
 
 @given(
@@ -105,17 +129,25 @@ def total_partials(window):
 COMPILED = {f: numba.njit(f) for f in (norm, norm_partials, total, total_partials)}
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.fixture(params=["plain", "compiled"])
+def version(request, monkeypatch):
+    """Return what turns a function into the version under test."""
+    if request.param == "plain":
+        return lambda f: f
+    if numba.config.DISABLE_JIT:  # then Numba hands every function back as it is, and lectcode could not tell
+        monkeypatch.setattr(lectcode.pool, "is_jitted", lambda f: True)
+    return lambda f: COMPILED.get(f) or numba.njit(f)
+
+
 @pytest.mark.parametrize(("kernel_size", "stride"), [((2, 3), None), (3, (1, 2)), ((1, 2), 4)])
-def test_any_function_of_a_window(compiled, kernel_size, stride):
+def test_any_function_of_a_window(version, kernel_size, stride):
     rng = np.random.default_rng(0)
-    chosen = COMPILED.__getitem__ if compiled else lambda f: f
     for f, df, I in ((norm, norm_partials, reals(rng, 2, 3, 6, 7)), (total, total_partials, integers(rng, 2, 3, 6, 7))):
         before = I.copy()
-        O = lectcode.pool2d(I, chosen(f), kernel_size, stride)
+        O = lectcode.pool2d(I, version(f), kernel_size, stride)
         np.testing.assert_allclose(O, reference.pool2d(I.copy(), f, kernel_size, stride), rtol=1e-15)
         G = integers(rng, *O.shape, dtype=I.dtype)
-        dI = lectcode.pool2d_backward(G, I, chosen(df), kernel_size, stride)
+        dI = lectcode.pool2d_backward(G, I, version(df), kernel_size, stride)
         np.testing.assert_allclose(dI, reference.pool2d_backward(G, I.copy(), df, kernel_size, stride), rtol=1e-13)
         assert O.dtype == dI.dtype == I.dtype
         np.testing.assert_array_equal(I, before)
@@ -133,15 +165,13 @@ def test_without_images_the_function_is_not_called():
     assert lectcode.pool2d_backward(np.zeros((0, 2, 2, 2)), I, None.__eq__, 2).shape == I.shape
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_later_window_cannot_change_the_shape_of_the_derivative(compiled):
+def test_a_later_window_cannot_change_the_shape_of_the_derivative(version):
     def partials(window):
         return window[: 1 if window[0, 0] == 0 else 2]
 
     I = np.array([[[[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]]])
-    df = numba.njit(partials) if compiled else partials
     with pytest.raises(ValueError, match="df must return an array of the window's shape"):
-        lectcode.pool2d_backward(np.ones((1, 1, 1, 2)), I, df, 2)
+        lectcode.pool2d_backward(np.ones((1, 1, 1, 2)), I, version(partials), 2)
 
 
 def test_gradients_by_central_differences():

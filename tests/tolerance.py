@@ -9,6 +9,7 @@ ed., section 3.1). Two such sums may be twice as far apart. No factor is added.
 """
 
 from collections import defaultdict
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -23,19 +24,20 @@ def bound(terms, dtype):
     return terms * u / (1 - terms * u)
 
 
-def normalised_error(actual, expected, magnitude, dtype):
+def normalised_error(actual, expected, magnitude):
     """Return the largest |actual - expected| / (u sum|a||b|), where `magnitude` is sum |a||b|."""
     gap = np.abs(actual.astype(np.longdouble) - expected)
-    return (
-        float(np.max(np.where(gap == 0, 0, gap / np.where(magnitude == 0, 1e-300, magnitude)), initial=0.0))
-        / UNIT[dtype]
-    )
+    scale = UNIT[actual.dtype] * magnitude.astype(np.longdouble)
+    error = np.zeros(gap.shape, np.longdouble)
+    np.divide(gap, scale, out=error, where=scale > 0)
+    error[(scale == 0) & (gap > 0)] = np.inf  # a sum of zeros is zero
+    return float(error.max(initial=0))
 
 
 def assert_close(actual, expected, magnitude, terms, peer=None):
     """Assert that two sums of `terms` products agree within the sum of their bounds."""
     assert actual.shape == expected.shape
-    error = normalised_error(actual, expected, magnitude, actual.dtype)
+    error = normalised_error(actual, expected, magnitude)
     assert error <= 2 * bound(terms, actual.dtype) / UNIT[actual.dtype], f"error of {error:.2f} u sum|a||b|, {terms=}"
     if peer is not None:
         _largest[peer][1] = max(_largest[peer][1], error)
@@ -48,5 +50,7 @@ def count(peer):
 
 def peer_summary():
     """Yield a line per peer for the end of the test run."""
+    if find_spec("torch") is None:
+        yield "PyTorch: not installed and not compared (pip install -r tests/requirements-peers.txt)"
     for peer, (number, error) in sorted(_largest.items()):
         yield f"{peer}: {number} geometries compared, largest error {error:.2f} u sum|a||b|"

@@ -19,6 +19,8 @@ def copy_book(target: Path):
         shutil.copy(BOOK / name, target)
     for name in ("_ext", "_static", "assets", "chapters", "lectcode"):
         shutil.copytree(BOOK / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (target / ".pytest_cache").mkdir()  # what a test run leaves behind must not become a page
+    (target / ".pytest_cache/README.md").write_text("# Not a page of the book\n")
     return target
 
 

@@ -1,0 +1,130 @@
+"""Who may import whom (the arrows of the design), and what importing lectcode costs."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# The first rule that fits a module decides what it may import beside the standard library.
+ARROWS = {
+    "lectcode.reference": {"numpy"},
+    "lectcode.shapes": {"numpy"},
+    "lectcode.gradcheck": {"numpy"},
+    "lectcode.kernels": {"numpy", "numba", "lectcode.kernels"},
+    "lectcode.conv": {"numpy", "lectcode.shapes", "lectcode.kernels"},
+    "lectcode.pool": {"numpy", "numba", "lectcode.shapes", "lectcode.kernels"},
+    "lectcode.nn": {"numpy", "lectcode"},
+    "lectcode.data": {"numpy", "sklearn"},
+    "lectcode.figures": {"numpy", "matplotlib", "lectcode"},
+    "lectcode.verify": {"numpy", "numba", "sympy", "lark", "z3", "tqdm", "lectcode"},
+    "lectcode": {"lectcode"},
+}
+NOT_REFERENCE = {"lectcode.nn", "lectcode.figures", "lectcode"}  # production modules that may import the rest
+
+
+def within(module, package):
+    return module == package or module.startswith(package + ".")
+
+
+def imported(path):
+    """Yield the modules that a file imports, wherever in it, with the names taken from lectcode spelt out."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield "." * node.level + (node.module or "")
+            elif node.module == "lectcode":
+                yield from (f"lectcode.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def offences(root):
+    """Yield "module imports module" for each import against the arrows."""
+    for path in sorted((root / "lectcode").rglob("*.py")):
+        module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        rule = next((name for name in ARROWS if within(module, name)), None)
+        for target in imported(path):
+            allowed = target.partition(".")[0] in sys.stdlib_module_names or any(
+                within(target, package) for package in ARROWS[rule]
+            )
+            if rule in NOT_REFERENCE and within(target, "lectcode.reference"):
+                allowed = False
+            if not allowed:
+                yield f"{module} imports {target}"
+
+
+def test_the_arrows_hold():
+    assert list(offences(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "offence"),
+    [
+        ("conv.py", "import sympy", "lectcode.conv imports sympy"),
+        ("conv.py", "from lectcode import reference", "lectcode.conv imports lectcode.reference"),
+        ("pool.py", "from lectcode.reference import pad", "lectcode.pool imports lectcode.reference"),
+        ("reference.py", "from lectcode.shapes import output_size", "lectcode.reference imports lectcode.shapes"),
+        ("kernels/direct.py", "from lectcode import shapes", "lectcode.kernels.direct imports lectcode.shapes"),
+        ("kernels/__init__.py", "import scipy.signal", "lectcode.kernels imports scipy.signal"),
+        ("figures.py", "from lectcode import reference", "lectcode.figures imports lectcode.reference"),
+        ("shapes.py", "def f():\n    import matplotlib", "lectcode.shapes imports matplotlib"),
+        ("verify/prover.py", "import matplotlib.pyplot", "lectcode.verify.prover imports matplotlib.pyplot"),
+        ("verify/prover.py", "from tests import geometry", "lectcode.verify.prover imports tests"),
+        ("nn.py", "from . import reference", "lectcode.nn imports ."),
+    ],
+)
+def test_the_arrows_see_a_planted_fault(tmp_path, file, line, offence):
+    path = tmp_path / "lectcode" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(f"import numpy as np\n\n{line}\n")
+    assert list(offences(tmp_path)) == [offence]
+
+
+def python(code, **environment):
+    """Run code in a fresh process and return what it prints."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True, timeout=300
+    )
+    return done.stdout
+
+
+def test_importing_loads_only_numba_and_lectcode_and_compiles_nothing(tmp_path):
+    code = """
+import sys, numba, numba.extending
+before = set(sys.modules)
+import lectcode
+more = {name.partition(".")[0] for name in set(sys.modules) - before} - {"lectcode"}
+print(sorted(more - set(sys.stdlib_module_names)))
+from lectcode.kernels import direct, pooling, windows
+for module in (direct, pooling, windows):
+    for name, kernel in vars(module).items():
+        if hasattr(kernel, "py_func"):
+            assert kernel.signatures == [], name
+"""
+    assert python(code, NUMBA_CACHE_DIR=str(tmp_path)) == "[]\n"
+    assert not list(tmp_path.rglob("*.nbc"))
+
+
+COUNT = """
+import numpy as np, lectcode
+from lectcode.kernels import direct
+lectcode.conv2d(np.zeros((1, 1, 3, 4)), np.zeros((1, 1, 2, 2)))
+lectcode.conv2d(np.asfortranarray(np.zeros((1, 2, 3, 4))), np.zeros((1, 2, 2, 2)), padding="same")
+stats = direct._forward.stats
+print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled without the JIT")
+def test_a_second_process_does_not_compile(tmp_path):
+    """One version per dtype, whatever the layout; the second process finds it on disk."""
+    assert python(COUNT, NUMBA_CACHE_DIR=str(tmp_path)) == "1 0\n"
+    assert python(COUNT, NUMBA_CACHE_DIR=str(tmp_path)) == "0 1\n"
