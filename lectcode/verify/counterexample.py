@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .cases import sizes_of
-from .errors import Unsupported
-from .prover import wanted
-from .reader import Formula
-from .world import World, divides
+from lectcode.verify.cases import sizes_of
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.prover import wanted
+from lectcode.verify.reader import Formula
+from lectcode.verify.world import World, divides
 
 _CASES = 24
 
@@ -40,5 +40,6 @@ def counterexample(formula: Formula, cases: int = _CASES) -> str | None:
         if len(wrong):
             at = tuple(int(k) for k in wrong[0])
             names = ", ".join(f"{n} = {k}" for n, k in zip(formula.indices, at, strict=True))
-            return f"{where}{' at ' + names if names else ''} the formula gives {printed[at]}, the true value is {true[at]}"
+            where += f" at {names}" if names else ""
+            return f"{where} the formula gives {printed[at]}, the true value is {true[at]}"
     return None

@@ -1,7 +1,8 @@
 r"""The derivation of a gradient, step by step in LaTeX: chain rule, Kronecker deltas, elimination, result.
 
-The steps are the prover's rules at work on the printed definitions. Each step is written as LaTeX, read back by the book's grammar and
-proved equal to the step before, so what is shown is what was checked; the last step is the formula on the page.
+The steps are the prover's rules at work on the printed definitions. Each step is written as LaTeX, read back by the
+book's grammar and proved equal to the step before, so what is shown is what was checked; the last step is the formula
+on the page.
 """
 
 from __future__ import annotations
@@ -11,16 +12,26 @@ from pathlib import Path
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Sum, Symbol
 
-from .errors import Refuted, Unsupported
-from .expressions import AtLeastZero, IsZero, ProductOver, Window, WindowPartial, gradient_name, normal, refresh, tensor
-from .facts import Facts
-from .grammar import SyntaxProblem, parse
-from .latex import Writer, latex_name
-from .normalform import _solvable, difference
-from .prover import chain_rule, contributing, facts_of, mentions, scope_resolved, written_out
-from .reader import Formula
-from .report import open_book
-from .scope import Meaning, Scope
+from lectcode.verify.errors import Refuted, Unsupported
+from lectcode.verify.expressions import (
+    AtLeastZero,
+    IsZero,
+    ProductOver,
+    Window,
+    WindowPartial,
+    gradient_name,
+    normal,
+    refresh,
+    tensor,
+)
+from lectcode.verify.facts import Facts
+from lectcode.verify.grammar import GrammarError, parse
+from lectcode.verify.latex import Writer, latex_name
+from lectcode.verify.normalform import _solvable, difference
+from lectcode.verify.prover import chain_rule, contributing, facts_of, mentions, scope_resolved, written_out
+from lectcode.verify.reader import Formula
+from lectcode.verify.report import open_book
+from lectcode.verify.scope import MeaningError, Scope
 
 
 @dataclass(frozen=True)
@@ -86,9 +97,7 @@ def pieces(e: Expr) -> list[Piece]:
 
 
 def _join(p: Piece, q: Piece) -> Piece:
-    return Piece(
-        p.coefficient * q.coefficient, p.limits + q.limits, p.factors + q.factors, p.conditions + q.conditions
-    )
+    return Piece(p.coefficient * q.coefficient, p.limits + q.limits, p.factors + q.factors, p.conditions + q.conditions)
 
 
 def eliminated(p: Piece, facts: Facts) -> tuple[Piece, Symbol, Expr] | None:
@@ -166,7 +175,7 @@ class _Deriver:
         try:
             (tree,) = parse(latex)
             e = self.scope.expression(tree, self.formula.indices)
-        except (SyntaxProblem, Meaning) as problem:
+        except (GrammarError, MeaningError) as problem:
             raise Refuted(f"{self.formula.name}: a step cannot be read back: {problem}: {latex}") from None
         if self.last is not None and not equal(self.scope, self.last, e, self.facts):
             raise Refuted(f"{self.formula.name}: a step does not follow: {latex}")
@@ -191,7 +200,8 @@ class _Deriver:
             piece = Piece(S.One, tuple(limits), (above,), ())
             self.named([piece])
             sums = self.writer.product(S.One, limits, (above,), ())
-            local = rf"\frac{{\partial {self.writer.entry(tensor(user)[d.indices])}}}{{\partial {self.writer.entry(entry)}}}"
+            over, under = self.writer.entry(tensor(user)[d.indices]), self.writer.entry(entry)
+            local = rf"\frac{{\partial {over}}}{{\partial {under}}}"
             parts.append(rf"{sums} \cdot {local}")
         return " + ".join(parts)
 
@@ -201,16 +211,11 @@ class _Deriver:
         self.add("the chain rule over the entries that depend on it", self.chain())
         ps = pieces(refresh(chain_rule(self.scope, f.tensor, f.indices.values())))
         self.add("the derivative of the definition: a delta for each index", self.write(ps))
-        while True:
-            for k, p in enumerate(ps):
-                found = eliminated(p, self.facts)
-                if found:
-                    break
-            else:
-                break
-            self.named([p])
-            what = f"{self.writer.name(found[1])} = {self.writer.index(found[2])}"
-            ps[k] = found[0]
+        while found := next(((k, s) for k, p in enumerate(ps) if (s := eliminated(p, self.facts))), None):
+            k, (left_over, index, value) = found
+            self.named([ps[k]])
+            what = f"{self.writer.name(index)} = {self.writer.index(value)}"
+            ps[k] = left_over
             self.add(f"one delta leaves only ${what}$", self.write(ps))
         self.add("in the letters of the page", " ".join(_right(f).split()))
         return Derivation(f, left, self.steps)

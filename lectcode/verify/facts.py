@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from sympy import Expr
 
-from .expressions import normal
+from lectcode.verify.expressions import normal
 
 _NODES = 1500  # how many certificates are tried before giving up
 _DEPTH = 6  # how many facts a certificate may add

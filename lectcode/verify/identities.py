@@ -1,7 +1,8 @@
-r"""Identities of the convolution layer in the book's notation, proved for all sizes, and wrong versions that must be rejected.
+r"""Identities of the convolution layer in the book's notation, proved for all sizes, and wrong versions that must be
+rejected.
 
-A chapter that prints one of them has it proved where it stands; here they are proved whether or not a chapter prints them, and for each
-a few tempting errors are shown not to pass.
+A chapter that prints one of them has it proved where it stands; here they are proved whether or not a chapter prints
+them, and for each a few tempting errors are shown not to pass.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .errors import Refuted
-from .prover import prove
-from .winograd import cook_toom, violations
+from lectcode.verify.errors import Refuted
+from lectcode.verify.prover import prove
+from lectcode.verify.winograd import cook_toom, violations
 
 LAYER = r"""
 $$
@@ -51,7 +52,9 @@ $$
 \begin{aligned}
 r_h & = (H_{pad} - K_h) \bmod S \\
 r_w & = (W_{pad} - K_w) \bmod S \\
-\hat{\mathbf{G}} & \in \mathbb{R}^{N \times C_{out} \times ((H_{out} - 1) S + 1 + 2 (K_h - 1) + r_h) \times ((W_{out} - 1) S + 1 + 2 (K_w - 1) + r_w)} \\
+H_{hat} & = (H_{out} - 1) S + 1 + 2 (K_h - 1) + r_h \\
+W_{hat} & = (W_{out} - 1) S + 1 + 2 (K_w - 1) + r_w \\
+\hat{\mathbf{G}} & \in \mathbb{R}^{N \times C_{out} \times H_{hat} \times W_{hat}} \\
 \hat{\mathbf{G}}[n, c_{out}, i, j] & = \sum_{h=0}^{H_{out}-1} \sum_{w=0}^{W_{out}-1}
 \mathbf{G}[n, c_{out}, h, w] \cdot \mathbf{1}_{i = h S + K_h - 1} \cdot \mathbf{1}_{j = w S + K_w - 1}
 \end{aligned}
@@ -129,18 +132,24 @@ IDENTITIES = (
     Identity(
         "the gradient of the filters is a correlation of the padded input with the dilated gradient",
         LAYER + DILATED,
-        r"\frac{\partial L}{\partial \mathbf{F}[c_{out}, c_{in}, k_h, k_w]} = \sum_{n=0}^{N-1} \sum_{i=0}^{(H_{out}-1)S} \sum_{j=0}^{(W_{out}-1)S}"
+        r"\frac{\partial L}{\partial \mathbf{F}[c_{out}, c_{in}, k_h, k_w]} ="
+        r" \sum_{n=0}^{N-1} \sum_{i=0}^{(H_{out}-1)S} \sum_{j=0}^{(W_{out}-1)S}"
         r" \tilde{\mathbf{G}}[n, c_{out}, i, j] \cdot \mathbf{I}_{pad}[n, c_{in}, i + k_h, j + k_w]",
         (
             ("flipped", "i + k_h", "i + K_h - 1 - k_h"),
-            ("the gradient is not dilated", r"\mathbf{I}_{pad}[n, c_{in}, i + k_h, j + k_w]", r"\mathbf{I}_{pad}[n, c_{in}, i S + k_h, j S + k_w]"),
+            (
+                "the gradient is not dilated",
+                r"\mathbf{I}_{pad}[n, c_{in}, i + k_h, j + k_w]",
+                r"\mathbf{I}_{pad}[n, c_{in}, i S + k_h, j S + k_w]",
+            ),
             ("the last row is missing", r"\sum_{i=0}^{(H_{out}-1)S}", r"\sum_{i=0}^{(H_{out}-1)S-1}"),
         ),
     ),
     Identity(
         "the transposed convolution is the adjoint",
         LAYER + TRANSPOSED,
-        rf"\sum_{{n=0}}^{{N-1}} \sum_{{c_{{out}}=0}}^{{C_{{out}}-1}} {_OVER_OUTPUT} {_G} \cdot \mathbf{{O}}[n, c_{{out}}, h, w] ="
+        rf"\sum_{{n=0}}^{{N-1}} \sum_{{c_{{out}}=0}}^{{C_{{out}}-1}} {_OVER_OUTPUT}"
+        rf" {_G} \cdot \mathbf{{O}}[n, c_{{out}}, h, w] ="
         r" \sum_{n=0}^{N-1} \sum_{c_{in}=0}^{C_{in}-1} \sum_{u=0}^{H_{pad}-1} \sum_{v=0}^{W_{pad}-1}"
         r" \mathbf{I}_{pad}[n, c_{in}, u, v] \cdot \mathbf{Z}[n, c_{in}, u, v]",
         (

@@ -1,11 +1,20 @@
-r"""Write expressions in the book's LaTeX: the inverse of reading, so that what is shown can be read back and compared."""
+r"""Write expressions in the book's LaTeX: what is shown can be read back and compared."""
 
 from __future__ import annotations
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol, Tuple, fraction
 
-from .errors import Unsupported
-from .expressions import AtLeastZero, FloorQuotient, IsZero, Largest, Smallest, Window, WindowPartial, normal
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.expressions import (
+    AtLeastZero,
+    FloorQuotient,
+    IsZero,
+    Largest,
+    Smallest,
+    Window,
+    WindowPartial,
+    normal,
+)
 
 _ACCENTS = {"~": "tilde", "^": "hat", "-": "bar"}
 
@@ -48,8 +57,15 @@ class Writer:
     def _order(self, t: Expr):
         """Indices before sizes before numbers, products before single names, subtractions last."""
         number = t.as_coeff_Mul()[0]
-        plain = abs(number) == 1
-        return (number < 0, t.is_number, not _dummy(t), not plain, -len(t.free_symbols), self._monomial(t / number if number else t))
+        plain = bool(abs(number) == 1)
+        return (
+            bool(number < 0),
+            bool(t.is_number),
+            not _dummy(t),
+            not plain,
+            -len(t.free_symbols),
+            self._monomial(t / number if number else t),
+        )
 
     def _monomial(self, t: Expr) -> str:
         factors = sorted(Mul.make_args(t), key=lambda f: (not f.is_number, not _dummy(f), self._factor(f)))
@@ -84,7 +100,9 @@ class Writer:
     def window(self, e: Window | WindowPartial) -> str:
         """F at a window, or a partial derivative of f there."""
         axes = e.args[2:-1] if isinstance(e, WindowPartial) else e.args[2:]
-        items = [f"{self.index(a[0])}:{self.index(a[0] + a[1])}" if isinstance(a, Tuple) else self.index(a) for a in axes]
+        items = [
+            f"{self.index(a[0])}:{self.index(a[0] + a[1])}" if isinstance(a, Tuple) else self.index(a) for a in axes
+        ]
         block = f"f({latex_name(e.args[1].name, True)}[{', '.join(items)}])"
         if isinstance(e, WindowPartial):
             return rf"\partial_{{{', '.join(map(self.index, e.args[-1]))}}} {block}"
@@ -105,7 +123,9 @@ class Writer:
                 out.append(rf"\mathbf{{1}}_{{{self.index(e)} \geq 0}}")
                 continue
             left.remove(other)
-            low = e if not any(t.could_extract_minus_sign() and t.is_number for t in Add.make_args(e)) else other.args[0]
+            low = (
+                e if not any(t.could_extract_minus_sign() and t.is_number for t in Add.make_args(e)) else other.args[0]
+            )
             out.append(rf"\mathbf{{1}}_{{0 \leq {self.index(low)} < {self.index(e + other.args[0] + 1)}}}")
         return out
 
@@ -141,5 +161,3 @@ def _sides(e: Expr) -> tuple[Expr, Expr]:
     left = Add(*[t for t in Add.make_args(e) if not t.could_extract_minus_sign()])
     right = left - e
     return (left, normal(right)) if left != 0 else (S.Zero, normal(-e))
-
-

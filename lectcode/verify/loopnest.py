@@ -1,8 +1,9 @@
 """Turn a formula into a loop nest over exact integers: one loop per index, one per sum, nothing clever.
 
-Every tensor read is checked against the tensor's shape and raises IndexError outside of it (NumPy would wrap a negative index);
-a factor is read only where the indicators beside it hold; a division that leaves a remainder raises ArithmeticError.
-The loop nest is the oracle for the kernels, so it takes the formula as it was read, not its normal form.
+Every tensor read is checked against the tensor's shape and raises IndexError outside of it (NumPy would wrap a
+negative index); a factor is read only where the indicators beside it hold; a division that leaves a remainder raises
+ArithmeticError. The loop nest is the oracle for the kernels, so it takes the formula as it was read, not its normal
+form.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from functools import lru_cache
 import numba
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, Tuple
 
-from .errors import Unsupported
-from .expressions import (
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.expressions import (
     AtLeastZero,
     Divides,
     FloorQuotient,

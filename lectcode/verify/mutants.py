@@ -1,9 +1,10 @@
 r"""Wrong formulas, made from the right ones by one small change each: the checker has to reject them all.
 
-`python -m lectcode.verify.mutants [--chapters DIR] [--sample N] [--jobs J]` makes the mutants of every boxed formula, of every definition
-(also unboxed ones such as the cases of I_pad), of every size and of every index abbreviation, in the LaTeX of the page, and puts each through
-the checks: grammar and scope, proof, oracle, bounds. It prints how many of which kind were rejected where, and exits 1 if one survives
-that is not listed in `EQUIVALENT` with the reason why it is not wrong.
+`python -m lectcode.verify.mutants [--chapters DIR] [--sample N] [--jobs J]` makes the mutants of every boxed formula,
+of every definition (also unboxed ones such as the cases of I_pad), of every size and of every index abbreviation, in
+the LaTeX of the page, and puts each through the checks: grammar and scope, proof, oracle, bounds. It prints how many
+of which kind were rejected where, and exits 1 if one survives that is not listed in `EQUIVALENT` with the reason why
+it is not wrong.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from . import syntax as ast
-from .bounds import available, check_bounds
-from .errors import LatexError, VerificationError
-from .grammar import parse, plain_name, tokens
-from .latex import latex_name
-from .oracle import Oracle
-from .prover import prove_size, residue
-from .reader import Book, Formula, Section, read_section
-from .report import Table, open_book
+from lectcode.verify import syntax as ast
+from lectcode.verify.bounds import available, check_bounds
+from lectcode.verify.errors import LatexError, VerificationError
+from lectcode.verify.grammar import parse, plain_name, tokens
+from lectcode.verify.latex import latex_name
+from lectcode.verify.oracle import Oracle
+from lectcode.verify.prover import prove_size, residue
+from lectcode.verify.reader import Book, Formula, Section, read_section
+from lectcode.verify.report import Table, open_book
 
 # Mutants that are not wrong: (label, kind, original, mutated) -> why. The texts are compared without spaces.
 EQUIVALENT: dict[tuple[str, str], str] = {}
@@ -47,7 +48,8 @@ class Mutant:
     new: str
 
     def __str__(self):
-        return f"{self.label}: {self.kind}: {self.old.strip() or 'nothing'} -> {self.new.strip() or 'nothing'} at {self.start}"
+        old, new = (" ".join(t.split()) or "nothing" for t in (self.old, self.new))
+        return f"{self.label}: {self.kind}: {old} -> {new} at {self.start}"
 
 
 _RELATIONS = ("<", r"\leq", ">", r"\geq", "=")
@@ -90,7 +92,11 @@ def _token_changes(formula: Formula):
         "size": sorted(scope.sizes),
         "tensor": sorted(scope.shapes),
         "abbreviation": sorted(scope.abbreviations),
-        "index": sorted(n for n in used if not scope.is_size(n) and n not in scope.abbreviations and n not in scope.shapes and n != "L"),
+        "index": sorted(
+            n
+            for n in used
+            if not scope.is_size(n) and n not in scope.abbreviations and n not in scope.shapes and n != "L"
+        ),
     }
     for kind, start, end in found:
         token = text[start:end]
@@ -145,7 +151,12 @@ def _node_changes(text: str, node: ast.Node):
         for _, t in node.terms:
             if t.end:
                 yield "term", t.start, t.end, "0"
-                yield "term", t.start, t.end, f"2 {text[t.start : t.end]}" if not isinstance(t, ast.Number) else f"{t.value + 2}"
+                yield (
+                    "term",
+                    t.start,
+                    t.end,
+                    f"2 {text[t.start : t.end]}" if not isinstance(t, ast.Number) else f"{t.value + 2}",
+                )
     if isinstance(node, ast.Entry):
         for a, b in zip(node.indices, node.indices[1:], strict=False):
             yield "axes", a.start, b.end, text[b.start : b.end] + text[a.end : b.start] + text[a.start : a.end]
@@ -255,7 +266,9 @@ def reason(mutant: Mutant) -> str | None:
 def main(arguments: list[str] | None = None) -> int:
     """Put mutants of the book through its checks; 0 if all are rejected, else 1."""
     parser = argparse.ArgumentParser(prog="python -m lectcode.verify.mutants", description=main.__doc__)
-    parser.add_argument("--chapters", type=Path, metavar="DIR", help="a folder with _toc.yml and its pages (default: the book)")
+    parser.add_argument(
+        "--chapters", type=Path, metavar="DIR", help="a folder with _toc.yml and its pages (default: the book)"
+    )
     parser.add_argument("--sample", type=int, metavar="N", help="only a fixed sample of that many")
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default 1)")
     options = parser.parse_args(arguments)
@@ -286,7 +299,13 @@ def scoreboard(chosen: list[Mutant], verdicts: list[str]) -> Table:
     rows = [(k, str(sum(c.values())), *(str(c[w]) for w in WAYS)) for k, c in sorted(counts.items())]
     total = sum(counts.values(), Counter())
     rows.append(("all", str(len(chosen)), *(str(total[w]) for w in WAYS)))
-    listed = sorted({f"equivalent: {m}: {reason(m)}" for m, v in zip(chosen, verdicts, strict=True) if v == "survived" and reason(m)})
+    listed = sorted(
+        {
+            f"equivalent: {m}: {reason(m)}"
+            for m, v in zip(chosen, verdicts, strict=True)
+            if v == "survived" and reason(m)
+        }
+    )
     return Table(("kind", "mutants", *WAYS), rows, tuple(listed))
 
 

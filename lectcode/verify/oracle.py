@@ -1,8 +1,9 @@
 """Run the printed formulas: on whole numbers, over many small shapes, against the kernels and the definitions.
 
-What a formula reads is computed by the book as well: a defined tensor by the loop nest of its definition, a derivative by the loop nest
-of its printed gradient. All numbers are whole, so every comparison asks for equality in every entry. An algorithm that
-works with fractions (Winograd) may leave a rounding error; its result must then lie within 1e-6 of the whole number.
+What a formula reads is computed by the book as well: a defined tensor by the loop nest of its definition, a
+derivative by the loop nest of its printed gradient. All numbers are whole, so every comparison asks for equality in
+every entry. An algorithm that works with fractions (Winograd) may leave a rounding error; its result must then lie
+within 1e-6 of the whole number.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import numba
 import numpy as np
 from sympy import Indexed
 
-from .cases import _numbers, sizes_of
-from .errors import Refuted
-from .loopnest import LoopNest, operations
-from .reader import Book, Formula
-from .subjects import Subject, argmax_of_windows, family, subjects
-from .world import World, divides
+from lectcode.verify.cases import _numbers, sizes_of
+from lectcode.verify.errors import Refuted
+from lectcode.verify.loopnest import LoopNest, operations
+from lectcode.verify.reader import Book, Formula
+from lectcode.verify.subjects import Subject, argmax_of_windows, family, subjects
+from lectcode.verify.world import World, divides
 
 SHAPES = 2000
 REFERENCE_SHAPES = 40
@@ -103,7 +104,7 @@ class Oracle:
         found = self.compared(formula)
         if not found and formula.boxed and formula.kind in ("definition", "size"):
             raise Refuted(
-                f"{formula.place}: nothing to compare {formula.name} with: lectcode.verify.subjects has no function for "
+                f"{formula.place}: nothing to compare {formula.name} with: subjects.py has no function for "
                 f"{self.quantity(formula)} of a layer called {self.layer(formula)}"
             )
         kernels = [s for s in found if not s.independent]
@@ -112,7 +113,9 @@ class Oracle:
             return Run(formula, (), (), 0, 0)
         choices = self.choices(formula, self.shapes)
         cheap = sorted(range(len(choices)), key=lambda k: _work(choices[k]))
-        small = set(cheap[: 4 * REFERENCE_SHAPES : 4] if len(cheap) > 4 * REFERENCE_SHAPES else cheap[:REFERENCE_SHAPES])
+        small = set(
+            cheap[: 4 * REFERENCE_SHAPES : 4] if len(cheap) > 4 * REFERENCE_SHAPES else cheap[:REFERENCE_SHAPES]
+        )
         for k, sizes in enumerate(choices):
             numbers = self.world(formula, sizes, k)
             printed = self.value(formula, numbers)

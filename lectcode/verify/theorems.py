@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .bounds import available
-from .errors import Refuted
+from lectcode.verify.bounds import available
+from lectcode.verify.errors import Refuted
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _reads():
     import z3
 
     H_pad, K, S, t, h, k = _numbers("H_pad K S t h k")
-    given = z3.And(S >= 1, K >= 1, H_pad >= K, _floor(t, H_pad - K, S), 0 <= h, 0 <= k, k < K)
+    given = z3.And(S >= 1, K >= 1, H_pad >= K, _floor(t, H_pad - K, S), h >= 0, k >= 0, k < K)
     inside = z3.And(h * S + k >= 0, h * S + k < H_pad)
     return given, z3.Implies(h < t + 1, inside), z3.Implies(h <= t + 1, inside)
 
@@ -63,7 +63,7 @@ def _last_read():
 
     H_pad, K, S, t, r = _numbers("H_pad K S t r")
     given = z3.And(S >= 1, K >= 1, H_pad >= K, _floor(t, H_pad - K, S), r == H_pad - K - S * t)
-    return given, z3.And(0 <= r, r < S, t * S + K == H_pad - r), r == 0
+    return given, z3.And(r >= 0, r < S, t * S + K == H_pad - r), r == 0
 
 
 def _gather():
@@ -71,7 +71,7 @@ def _gather():
 
     K, S, u, h, low, high = _numbers("K S u h low high")
     given = z3.And(S >= 1, K >= 1, u >= 0, _floor(-low, K - 1 - u, S), _floor(high, u, S))
-    covers = z3.And(0 <= u - h * S, u - h * S < K)
+    covers = z3.And(u - h * S >= 0, u - h * S < K)
     return given, covers == z3.And(low <= h, h <= high), covers == z3.And(low < h, h <= high)
 
 

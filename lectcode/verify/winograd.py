@@ -4,9 +4,9 @@ F(m, r) computes the m numbers y_i = sum_j g_j d_{i+j}, j < r, with n = m + r - 
 
     y = A ((G g) * (B d)),      A m x n,  G n x r,  B n x n,  * entry by entry.
 
-This holds for all g and d exactly if  sum_k A[i,k] G[k,j] B[k,l] = [l = i + j]  for all i, j, l: compare the coefficients of g_j d_l.
-In two dimensions the transforms are applied along both axes, Y = A ((G g G^T) * (B d B^T)) A^T, and the same identity, used once per axis,
-proves it. Literature writes A^T for A here and B^T for B.
+This holds for all g and d exactly if  sum_k A[i,k] G[k,j] B[k,l] = [l = i + j]  for all i, j, l: compare the
+coefficients of g_j d_l. In two dimensions the transforms are applied along both axes, Y = A ((G g G^T) * (B d B^T))
+A^T, and the same identity, used once per axis, proves it. Literature writes A^T for A here and B^T for B.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ POINTS = tuple(map(Fraction, ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "4", "-4
 
 
 def cook_toom(m: int, r: int, points=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The matrices A, G and B of F(m, r) from distinct finite points and the point at infinity.
+    r"""The matrices A, G and B of F(m, r) from distinct finite points and the point at infinity.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ def cook_toom(m: int, r: int, points=None) -> tuple[np.ndarray, np.ndarray, np.n
     Examples
     --------
     >>> A, G, B = cook_toom(2, 3)
-    >>> print(*[" ".join(map(str, row)) for row in A], sep="\\n")
+    >>> print(*[" ".join(map(str, row)) for row in A], sep="\n")
     1 1 1 0
     0 1 -1 1
-    >>> print(*[" ".join(map(str, row)) for row in G], sep="\\n")
+    >>> print(*[" ".join(map(str, row)) for row in G], sep="\n")
     -1 0 0
     1/2 1/2 1/2
     1/2 -1/2 1/2

@@ -9,12 +9,12 @@ import numba
 import numpy as np
 from sympy import Expr, Pow, Rational
 
-from .cases import SCALE, random_tensor, shape_of
-from .expressions import fresh
-from .loopnest import LoopNest, loop_nest
-from .prover import chain_rule
-from .reader import Formula
-from .scope import Scope
+from lectcode.verify.cases import SCALE, random_tensor, shape_of
+from lectcode.verify.expressions import fresh
+from lectcode.verify.loopnest import LoopNest, loop_nest
+from lectcode.verify.prover import chain_rule
+from lectcode.verify.reader import Formula
+from lectcode.verify.scope import Scope
 
 
 def pooling_function(window):
@@ -52,9 +52,11 @@ def divides(e: Expr) -> bool:
 
 
 class World:
-    """Tensors by name: defined ones by the loop nest of their definition, derivatives by ``gradient``, others at random.
+    """Tensors by name: defined ones by the loop nest of their definition, derivatives by ``gradient``, others at
+    random.
 
-    ``gradient`` gives the loop nest of dL/dX; by default it is the chain rule. ``given`` may supply tensors that are not random
+    ``gradient`` gives the loop nest of dL/dX; by default it is the chain rule. ``given`` may supply tensors that are
+    not random
     (positions of maxima). If anything divides, all random numbers are multiples of 3600, so that averages stay whole.
     """
 
