@@ -231,8 +231,8 @@ def prove(definitions: str, gradient: str) -> Proof:
     ... \mathbf{G} = \frac{\partial L}{\partial \mathbf{O}} \in \mathbb{R}^{1}
     ... $$
     ... '''
-    >>> gradient = r"\frac{\partial L}{\partial \mathbf{X}[b]} = 2 \mathbf{G}[0] \cdot \mathbf{V}[b] \cdot \mathbf{X}[b]"
-    >>> print(prove(definitions, gradient))
+    >>> left = r"\frac{\partial L}{\partial \mathbf{X}[b]}"
+    >>> print(prove(definitions, left + r" = 2 \mathbf{G}[0] \cdot \mathbf{V}[b] \cdot \mathbf{X}[b]"))
     the formula given: proved for all sizes
     """
     body = gradient.strip().removeprefix("$$").removesuffix("$$").strip()

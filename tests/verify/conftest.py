@@ -16,7 +16,7 @@ def lecture():
 
 @pytest.fixture
 def altered(tmp_path):
-    """A copy of the lecture in which one text is replaced: altered(page, old, new) -> folder."""
+    """Write a copy of the lecture in which one text is replaced; the folder is returned."""
 
     def alter(page, old, new):
         for path in (LECTURE / "_toc.yml", LECTURE / "intro.md", *sorted((LECTURE / "chapters").glob("*.md"))):

@@ -60,7 +60,12 @@ def test_says_nothing_about_definitions(text):
 
 REFUSED = [  # what is wrong, text before the box, the box, words of the message
     ("unread box", "", BOX.replace(r"\cdot", r"\star"), r"text:21:\d+: not understood here \(at '\\\\star'\)"),
-    ("unclassified", "", "\n$$\n\\boxed{a < b}\n$$ (toy-grad)\n", "neither a definition nor a gradient nor an identity"),
+    (
+        "unclassified",
+        "",
+        "\n$$\n\\boxed{a < b}\n$$ (toy-grad)\n",
+        "neither a definition nor a gradient nor an identity",
+    ),
     ("unlabelled", "", BOX.replace(" (toy-grad)", ""), "a boxed formula needs a label"),
     ("box in the text", "$\\boxed{a}$\n", BOX, "must stand between"),
     ("box in a line", "see $$x$$ here\n", BOX, r"\$\$ must open its own line"),
@@ -90,12 +95,37 @@ REFUSED = [  # what is wrong, text before the box, the box, words of the message
         BOX.replace("X}[a, e]", "X}[a, b]"),
         "b is defined by itself",
     ),
-    ("size cycle", "$$\n\\begin{aligned}\nB &= A + 1 \\\\\nA &= B\n\\end{aligned}\n$$\n", BOX, "A is defined by itself"),
+    (
+        "size cycle",
+        "$$\n\\begin{aligned}\nB &= A + 1 \\\\\nA &= B\n\\end{aligned}\n$$\n",
+        BOX,
+        "A is defined by itself",
+    ),
     ("tensor twice", "$$\n\\mathbf{O}[a] = 0\n$$\n", BOX, "O is already defined at text:"),
-    ("wrong range", "", BOX.replace("e]}\n", "e]}, \\quad e \\in \\{0, \\ldots, A - 1\\}\n"), "nothing stands beside it"),
-    ("range", "", BOX.replace("[a, e]}", "[a, e], \\quad e \\in \\{0, \\ldots, A - 1\\}}"), "gives e the range 0 to E - 1"),
-    ("range of nothing", "", BOX.replace("[a, e]}", "[a, e], \\quad q \\in \\{0, \\ldots, A - 1\\}}"), "q is not an index"),
-    ("wrong G", "$$\n\\mathbf{G} = \\frac{\\partial L}{\\partial \\mathbf{O}} \\in \\mathbb{R}^{E}\n$$\n", BOX, "shape"),
+    (
+        "wrong range",
+        "",
+        BOX.replace("e]}\n", "e]}, \\quad e \\in \\{0, \\ldots, A - 1\\}\n"),
+        "nothing stands beside it",
+    ),
+    (
+        "range",
+        "",
+        BOX.replace("[a, e]}", "[a, e], \\quad e \\in \\{0, \\ldots, A - 1\\}}"),
+        "gives e the range 0 to E - 1",
+    ),
+    (
+        "range of nothing",
+        "",
+        BOX.replace("[a, e]}", "[a, e], \\quad q \\in \\{0, \\ldots, A - 1\\}}"),
+        "q is not an index",
+    ),
+    (
+        "wrong G",
+        "$$\n\\mathbf{G} = \\frac{\\partial L}{\\partial \\mathbf{O}} \\in \\mathbb{R}^{E}\n$$\n",
+        BOX,
+        "shape",
+    ),
     ("late minimum", "$$\nA \\geq 3\n$$\n", BOX, "say that it is at least 3 before"),
     ("verbatim", "$$\n\\boxed{" + FORWARD + "}\n$$ (again)\n", BOX, "already defined, in the same words"),
 ]
