@@ -166,8 +166,11 @@ class Oracle:
         arrays = _AsFloat(numbers, formula)
         try:
             got = np.asarray(subject.call(numbers.sizes, arrays))
-        except KeyError as problem:
-            raise Refuted(f"{formula.place}: {subject.name} cannot be called: {problem}") from None
+        except (KeyError, IndexError, TypeError, ValueError) as problem:
+            raise Refuted(
+                f"{formula.place}: {subject.name} cannot be called: {problem}; sizes {_listed(numbers.sizes)}\n"
+                f"  formula: {formula.latex}"
+            ) from None
         if got.shape != printed.shape:
             raise Refuted(
                 f"{formula.place}: {formula.name} has shape {printed.shape}, {subject.name} {got.shape}; "

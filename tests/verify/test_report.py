@@ -8,7 +8,6 @@ from lectcode.verify import Refuted, check, check_chapter, ledger, report
 from lectcode.verify.__main__ import main
 from tests.verify.conftest import LECTURE
 
-
 SHAPES = 200
 
 
