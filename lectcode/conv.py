@@ -64,8 +64,9 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
 
     Notes
     -----
-    Derived in chapters/conv-forward.md. N, C_in and C_out may be 0: an empty sum is 0. Sums of int64 are exact while
-    they fit in 64 bits; beyond that they wrap around silently, as NumPy's do.
+    Derived in chapters/conv-forward.md. N, C_in and C_out may be 0, and H and W where the padding makes room: an
+    empty sum is 0. Sums of int64 are exact while they fit in 64 bits; beyond that they wrap around silently, as NumPy's
+    do.
 
     Examples
     --------

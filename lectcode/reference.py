@@ -7,6 +7,7 @@ lectcode.shapes.
 """
 
 from itertools import product
+from math import prod
 
 import numpy as np
 
@@ -247,3 +248,17 @@ def avg_pool2d_backward(
         for u, v in positions(h, w):
             dI[n, c, u, v] += G[n, c, h, w] / (d if divisor_override is None else divisor_override)
     return dI
+
+
+def receptive_field(k, s, d=None, p=None):
+    """r[j] = 1 + sum_{i<j} (k[i]-1) d[i] e[i] where e[j] = prod_{m<j} s[m], and a[j] = -sum_{i<j} p[i] e[i].
+
+    The lists k, s, d and p hold kernel length, stride, dilation and padding of each layer along one axis. After j
+    layers, output h depends on the input from a[j] + h e[j] to a[j] + h e[j] + r[j] - 1. Returns r, e and a.
+    """
+    J = len(k)
+    d, p = [1] * J if d is None else d, [0] * J if p is None else p
+    e = [prod(s[:j]) for j in range(J + 1)]
+    r = [1 + sum((k[i] - 1) * d[i] * e[i] for i in range(j)) for j in range(J + 1)]
+    a = [-sum(p[i] * e[i] for i in range(j)) for j in range(J + 1)]
+    return r, e, a

@@ -104,11 +104,11 @@ class Geometry:
     input_size: tuple  # H, W
     kernel_size: tuple  # K_h, K_w
     output_size: tuple  # H_out, W_out
-    stride: tuple = (1, 1)  # S_h, S_w
-    dilation: tuple = (1, 1)  # D_h, D_w
-    before: tuple = (0, 0)  # padding at the top, at the left
-    after: tuple = (0, 0)  # padding at the bottom, at the right
-    groups: int = 1
+    stride: tuple  # S_h, S_w
+    dilation: tuple  # D_h, D_w
+    before: tuple  # padding at the top, at the left
+    after: tuple  # padding at the bottom, at the right
+    groups: int
 
 
 def _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode=False, groups=1):

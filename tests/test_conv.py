@@ -115,6 +115,12 @@ def test_stays_within_its_stated_error_bound(case, seed, dtype, algorithm):
         assert error <= allowed + 1e-3, name  # 1e-3 u: what the long doubles themselves may be off
 
 
+def test_the_stated_error_bound_of_the_direct_algorithm():
+    """Higham's n u / (1 - n u), which the tolerances of this suite state on their own."""
+    assert ALGORITHMS["direct"].error_bound(2**22, 2.0**-24) == 1 / 3
+    assert ALGORITHMS["direct"].error_bound(10, 2.0**-53) == tolerance.bound(10, np.float64)
+
+
 def test_the_error_bound_sees_a_planted_fault():
     exact = np.array([1.0], np.longdouble)
     off = np.array([1.0 + 2.0**-20], np.float32)

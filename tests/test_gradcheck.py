@@ -44,6 +44,12 @@ def test_check_gradient_by_filters_and_bias():
     check_gradient(lambda X: lectcode.conv2d(I, F, X, **CASE.keywords), lambda G: gradients(G).dB, B, rng=rng)
 
 
+def test_the_relative_error_is_what_the_docstring_says():
+    """For forward(x) = x and a gradient half too large: |1 - 1.5| |G| |v| / (|G| |v| + 1.5 |G| |v|) = 0.2."""
+    with pytest.raises(AssertionError, match=r"relative error 2\.0e-01 > 1\.0e-06"):
+        check_gradient(np.copy, lambda G: 1.5 * G, np.ones(1), rng=np.random.default_rng(0))
+
+
 def test_a_constant_function_has_gradient_zero():
     rng = np.random.default_rng(0)
     assert check_gradient(lambda x: np.zeros(2), lambda G: np.zeros(3), np.ones(3), rng=rng) == 0

@@ -76,8 +76,9 @@ def test_labels_are_unique():
     assert sorted(names) == sorted(set(names))
 
 
-def test_a_chapter_has_enough_exercises():
-    assert len(EXERCISE.findall(PAGES["conv-forward"])) >= 4
+@pytest.mark.parametrize("name", ["shapes", "conv-forward", "conv-gradients", "conv-gradient-input"])
+def test_a_chapter_has_enough_exercises(name):
+    assert len(EXERCISE.findall(PAGES[name])) >= 4
 
 
 def cell(code):

@@ -89,6 +89,5 @@ def test_a_missing_label_fails_the_build(tmp_path):
 
 
 def test_every_page_of_the_folder_is_in_the_contents():
-    assert {f"chapters/{path.stem}" for path in (BOOK / "chapters").glob("*.md")} == set(
-        checker.pages(BOOK / "_toc.yml")[1:]
-    )
+    listed = [name for name in checker.pages(BOOK / "_toc.yml") if name.startswith("chapters/")]
+    assert sorted(listed) == sorted(f"chapters/{path.stem}" for path in (BOOK / "chapters").glob("*.md"))
