@@ -1,12 +1,13 @@
 r"""The printed formula is the checked formula.
 
-The LaTeX that a reader of the book sees is parsed (`grammar`, `reader`), each gradient is proved from the printed definitions for
-all sizes (`prover`), every read is shown to stay inside its tensor (`bounds`), and the same formula runs as a loop nest over
-whole numbers against the kernels and their definitions (`oracle`).
+The LaTeX that a reader of the book sees is parsed (`grammar`, `reader`), each gradient is proved from the printed
+definitions for all sizes (`prover`), every read is shown to stay inside its tensor (`bounds`), and the same formula
+runs as a loop nest over whole numbers against the kernels and their definitions (`oracle`).
 
-What this is worth: the proofs are checks by computer algebra in exact arithmetic, not proofs in a proof assistant, and they say nothing
-about rounding. Maxima are treated for given positions of the maximum. That the definitions on the page are the intended ones no
-proof can show; they are compared with `lectcode.reference`, which is written by hand and shares no code with anything else.
+What this is worth: the proofs are checks by computer algebra in exact arithmetic, not proofs in a proof assistant,
+and they say nothing about rounding. Maxima are treated for given positions of the maximum. That the definitions on
+the page are the intended ones no proof can show; they are compared with `lectcode.reference`, which is written by
+hand and shares no code with anything else.
 
 Examples
 --------
@@ -32,8 +33,19 @@ Examples
 the formula given: proved for all sizes
 """
 
-from .errors import LatexError, Refuted, Unsupported, VerificationError
-from .prover import prove
-from .report import check, check_chapter, ledger
+from lectcode.verify.derivation import derive
+from lectcode.verify.errors import LatexError, Refuted, Unsupported, VerificationError
+from lectcode.verify.prover import prove
+from lectcode.verify.report import check, check_chapter, ledger
 
-__all__ = ["LatexError", "Refuted", "Unsupported", "VerificationError", "check", "check_chapter", "ledger", "prove"]
+__all__ = [
+    "LatexError",
+    "Refuted",
+    "Unsupported",
+    "VerificationError",
+    "check",
+    "check_chapter",
+    "derive",
+    "ledger",
+    "prove",
+]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .errors import VerificationError
-from .report import NOT_CHECKED, ledger_table, verify_all
+from lectcode.verify.errors import VerificationError
+from lectcode.verify.report import NOT_CHECKED, ledger_table, verify_all
 
 
 def main(arguments: list[str] | None = None) -> int:

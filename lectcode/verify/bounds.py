@@ -1,8 +1,9 @@
 """Every tensor read of a printed formula lies inside the declared shape, for all sizes: checked by the solver z3.
 
-z3 is part of the development install only. Where it is missing, `available()` is False and the report says that bounds were
-"not checked here". Products of sizes and indices make the questions nonlinear, which z3 need not decide; an answer other than
-"unsat" is never taken for a proof, and a model is shown as the sizes and indices of a read outside.
+z3 is part of the development install only. Where it is missing, `available()` is False and the report says that
+bounds were "not checked here". Products of sizes and indices make the questions nonlinear, which z3 need not decide;
+an answer other than "unsat" is never taken for a proof, and a model is shown as the sizes and indices of a read
+outside.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from operator import mul
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Symbol, Tuple
 
-from .errors import Refuted, Unsupported
-from .expressions import FloorQuotient, Window, WindowPartial, normal
-from .normalform import Term, terms
-from .prover import facts_of
-from .reader import Formula
-from .scope import Scope
+from lectcode.verify.errors import Refuted, Unsupported
+from lectcode.verify.expressions import FloorQuotient, Window, WindowPartial, normal
+from lectcode.verify.normalform import Term, terms
+from lectcode.verify.prover import facts_of
+from lectcode.verify.reader import Formula
+from lectcode.verify.scope import Scope
 
 _MILLISECONDS = 20_000
 

@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 
-from .loopnest import _Writer, identifier
-from .scope import Scope
+from lectcode.verify.loopnest import _Writer, identifier
+from lectcode.verify.scope import Scope
 
 # The largest value that a size takes, by the first letter of its name.
 _LARGEST = {"N": 5, "C": 5, "G": 5, "H": 8, "W": 8, "K": 5, "P": 3, "S": 3, "D": 3}

@@ -33,9 +33,9 @@ class LatexError(VerificationError, ValueError):
         return f"{where}{self.message}" + (f" (at {self.token!r})" if self.token else "")
 
 
-class Unsupported(VerificationError):
+class Unsupported(VerificationError):  # noqa: N818
     """An expression outside the fragment that the prover decides; it is never taken to be equal."""
 
 
-class Refuted(VerificationError, AssertionError):
+class Refuted(VerificationError, AssertionError):  # noqa: N818
     """A statement that was not proved, or that a computed value contradicts."""

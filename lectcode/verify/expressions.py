@@ -1,8 +1,9 @@
 """The SymPy vocabulary of the prover: indicators, floors and window functions that SymPy leaves as they are.
 
-SymPy's own Piecewise, floor, Max and Sum.doit rewrite expressions in ways that are not valid here (a condition can leave the
-sum that binds its index; an empty sum is not 0 in Karr's convention), so each of these is an inert function with exactly
-the rules written below. `Sum(e, (i, a, b))` is used as a container only: it means the sum over all integers a <= i <= b.
+SymPy's own Piecewise, floor, Max and Sum.doit rewrite expressions in ways that are not valid here (a condition can
+leave the sum that binds its index; an empty sum is not 0 in Karr's convention), so each of these is an inert function
+with exactly the rules written below. `Sum(e, (i, a, b))` is used as a container only: it means the sum over all
+integers a <= i <= b.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import lru_cache
 
 from sympy import Dummy, Expr, Function, Indexed, IndexedBase, Integer, KroneckerDelta, S, Sum, Symbol, Tuple, expand
 
-from .errors import Unsupported
+from lectcode.verify.errors import Unsupported
 
 
 class AtLeastZero(Function):

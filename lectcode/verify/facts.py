@@ -6,19 +6,22 @@ terms left: a certificate that anybody can check by adding up, so the search may
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 
 from sympy import Expr
 
-from .expressions import normal
+from lectcode.verify.expressions import normal
 
 _NODES = 1500  # how many certificates are tried before giving up
+_DEPTH = 6  # how many facts a certificate may add
 
 
 @lru_cache(maxsize=100_000)
 def _coefficients(e: Expr) -> dict:
-    """A polynomial as {monomial: coefficient}."""
-    return {m: c for m, c in normal(e).as_coefficients_dict().items() if c}
+    """A polynomial as {monomial: coefficient}, with Python's own numbers."""
+    found = normal(e).as_coefficients_dict().items()
+    return {m: int(c) if c.is_Integer else Fraction(int(c.p), int(c.q)) for m, c in found if c}
 
 
 @lru_cache(maxsize=100_000)
@@ -42,31 +45,49 @@ class Facts:
     def imply(self, g: Expr, more=()) -> bool:
         """Does g >= 0 follow? First by adding facts, then also with facts multiplied by a size that g contains."""
         goal = _coefficients(normal(g))
-        known = [_coefficients(normal(k)) for k in (*more, *self.known)]
-        budget = [_NODES]
-        if _adds_up(goal, known, 6, budget):
+        if all(c > 0 and _nonnegative(m) for m, c in goal.items()):
+            return True
+        known = [*more, *self.known]
+        if _adds_up(goal, _by_monomial(known), _DEPTH, [_NODES]):
             return True
         factors = {x for m in goal if m.is_Mul for x in m.args if x.is_positive}
         if not factors:
             return False
-        products = [k * s for k in (*more, *self.known) if k.free_symbols for s in factors]
         # A product of a non-negative expression and a positive size is non-negative.
-        return _adds_up(goal, known + [_coefficients(normal(p)) for p in products], 6, [_NODES])
+        products = [k * s for k in known if k.free_symbols for s in factors]
+        return _adds_up(goal, _by_monomial([*known, *products]), _DEPTH, [_NODES])
 
 
-def _adds_up(goal: dict, known: list[dict], depth: int, budget: list[int]) -> bool:
+def _by_monomial(known) -> dict:
+    """The facts that can cancel a term with that monomial and sign."""
+    table: dict = {}
+    for k in known:
+        fact = _coefficients(normal(k))
+        for m, c in fact.items():
+            if not (c > 0 and _nonnegative(m)) or len(fact) > 1:
+                table.setdefault((m, c > 0), []).append(fact)
+    return table
+
+
+def _adds_up(goal: dict, table: dict, depth: int, budget: list[int]) -> bool:
     """Is ``goal`` a sum of at most ``depth`` of the known expressions and of non-negative terms?"""
-    bad = next((m for m, c in goal.items() if not (c > 0 and _nonnegative(m))), None)
-    if bad is None:
+    bad = [m for m, c in goal.items() if not (c > 0 and _nonnegative(m))]
+    if not bad:
         return True
     if depth == 0:
         return False
-    for fact in known:
-        if fact.get(bad, 0) * goal[bad] > 0:
-            budget[0] -= 1
-            if budget[0] < 0:
-                return False
-            rest = {m: v for m in {**goal, **fact} if (v := goal.get(m, 0) - fact.get(m, 0))}
-            if _adds_up(rest, known, depth - 1, budget):
-                return True
+    # The monomial that the fewest facts can cancel; each of them has to be cancelled sooner or later.
+    choices = min((table.get((m, goal[m] > 0), ()) for m in bad), key=len)
+    for fact in choices:
+        budget[0] -= 1
+        if budget[0] < 0:
+            return False
+        rest = dict(goal)
+        for m, c in fact.items():
+            if value := rest.get(m, 0) - c:
+                rest[m] = value
+            else:
+                rest.pop(m, None)
+        if _adds_up(rest, table, depth - 1, budget):
+            return True
     return False

@@ -2,33 +2,38 @@ r"""The book's mathematical LaTeX as a lark grammar.
 
 What a displayed formula may contain
 ------------------------------------
-*Names.* One letter (``N``, ``h``), also ``\mathbf{I}``, ``\mathrm{..}``, ``\text{..}``, ``\mathcal{..}``, a Greek letter, an accent
-``\tilde{\mathbf{G}}`` (``\hat``, ``\bar``, ``\widetilde``, ``\widehat``); a subscript of one word (``C_{in}``, ``C_{\text{in}}``,
-``K_h``, ``\mathbf{I}_{pad}``) and primes (``K_h'``). Fonts do not matter: ``\mathbf{I}`` and ``I`` are one name. ``L`` is the loss
-and ``f`` followed by a parenthesis the function of a pooling window.
+*Names.* One letter (``N``, ``h``), also ``\mathbf{I}``, ``\mathrm{..}``, ``\text{..}``, ``\mathcal{..}``, a Greek
+letter, an accent ``\tilde{\mathbf{G}}`` (``\hat``, ``\bar``, ``\widetilde``, ``\widehat``); a subscript of one word
+(``C_{in}``, ``C_{\text{in}}``, ``K_h``, ``\mathbf{I}_{pad}``) and primes (``K_h'``). Fonts do not matter:
+``\mathbf{I}`` and ``I`` are one name. ``L`` is the loss and ``f`` followed by a parenthesis the function of a pooling
+window.
 
-*Expressions.* Whole numbers, ``+``, ``-``, products by juxtaposition or ``\cdot`` (``\times`` only separates the axes of a shape; there is
-no ``/``), ``\frac{a}{b}``, powers, ``\lfloor a \rfloor``, ``\lceil a \rceil``, ``a \bmod b``, ``\max(a, b)`` and ``\min(a, b)`` (also with
-``\{ \}``), parentheses.
+*Expressions.* Whole numbers, ``+``, ``-``, products by juxtaposition or ``\cdot`` (``\times`` only separates the axes
+of a shape; there is no ``/``), ``\frac{a}{b}``, powers, ``\lfloor a \rfloor``, ``\lceil a \rceil``, ``a \bmod b``,
+``\max(a, b)`` and ``\min(a, b)`` (also with ``\{ \}``), parentheses.
 
-*Tensors.* ``\mathbf{F}[c_{out}, c_{in}, k_h, k_w]``; slices ``h_{start}:h_{end}`` inside ``f(\mathbf{I}[n, c, a:b, c:d])``;
-``\partial_{i, j} f(\mathbf{I}[..])`` is the partial derivative of f by entry (i, j) of its window.
+*Tensors.* ``\mathbf{F}[c_{out}, c_{in}, k_h, k_w]``; slices ``h_{start}:h_{end}`` inside ``f(\mathbf{I}[n, c, a:b,
+c:d])``; ``\partial_{i, j} f(\mathbf{I}[..])`` is the partial derivative of f by entry (i, j) of its window.
 
-*Sums.* ``\sum_{h=0}^{H_{out}-1}`` (both ends included, empty when the upper end is below the lower one) and ``\prod``. They take the whole
-product to their right and end at ``+`` or ``-``.
+*Sums.* ``\sum_{h=0}^{H_{out}-1}`` (both ends included, empty when the upper end is below the lower one) and
+``\prod``. They take the whole product to their right and end at ``+`` or ``-``.
 
-*Conditions.* ``\mathbf{1}_{0 \leq u - h S < K_h}`` (also ``\mathbb{1}``), with several relations joined by a comma, ``\text{ and }`` or ``\land``;
-``=``, ``<``, ``>``, ``\leq``, ``\geq``, ``S \mid u``; ``\delta_{a, b}``; ``\begin{cases} a & \text{if } .. \\ 0 & \text{otherwise} \end{cases}``.
+*Conditions.* ``\mathbf{1}_{0 \leq u - h S < K_h}`` (also ``\mathbb{1}``), with several relations joined by a comma,
+``\text{ and }`` or ``\land``; ``=``, ``<``, ``>``, ``\leq``, ``\geq``, ``S \mid u``; ``\delta_{a, b}``;
+``\begin{cases} a & \text{if } .. \\ 0 & \text{otherwise} \end{cases}``.
 
-*Derivatives.* ``\frac{\partial L}{\partial \mathbf{F}[..]}`` and ``\frac{\partial \mathbf{O}[..]}{\partial \mathbf{F}[..]}``.
+*Derivatives.* ``\frac{\partial L}{\partial \mathbf{F}[..]}`` and ``\frac{\partial \mathbf{O}[..]}{\partial
+\mathbf{F}[..]}``.
 
-*Statements.* ``\mathbf{I} \in \mathbb{R}^{N \times C \times (H + 2P) \times W}``; ``\text{shape}(\mathbf{I}) = (N, C, H, W)``;
-``\mathbf{A}_h \in \{0, \ldots, K - 1\}^{N \times C}`` (an integer tensor); ``S_h, S_w \geq 1``; ``P \in \mathbb{Z}_{\geq 0}`` (``\mathbb{Z}``,
-``\mathbb{Z}^+``, ``\mathbb{Z}_{> 0}``, ``\mathbb{Z}_{\geq 1}``); ``x \in \{0, \ldots, H - 1\}``; ``f: \mathbb{R}^{K \times K} \to \mathbb{R}``;
-``a = b`` (chains ``a = b = c``). Statements of one row are separated by a comma, ``\text{and}``, ``\text{for}`` or ``\text{where}``;
-rows of ``aligned`` by ``\\``, and a row that starts with a sign, ``\cdot`` or a relation, or follows one, continues the row above.
+*Statements.* ``\mathbf{I} \in \mathbb{R}^{N \times C \times (H + 2P) \times W}``; ``\text{shape}(\mathbf{I}) = (N, C,
+H, W)``; ``\mathbf{A}_h \in \{0, \ldots, K - 1\}^{N \times C}`` (an integer tensor); ``S_h, S_w \geq 1``; ``P \in
+\mathbb{Z}_{\geq 0}`` (``\mathbb{Z}``, ``\mathbb{Z}^+``, ``\mathbb{Z}_{> 0}``, ``\mathbb{Z}_{\geq 1}``); ``x \in \{0,
+\ldots, H - 1\}``; ``f: \mathbb{R}^{K \times K} \to \mathbb{R}``; ``a = b`` (chains ``a = b = c``). Statements of one
+row are separated by a comma, ``\text{and}``, ``\text{for}`` or ``\text{where}``; rows of ``aligned`` by ``\\``, and a
+row that starts with a sign, ``\cdot`` or a relation, or follows one, continues the row above.
 
-Spacing commands, ``&``, ``\left``, ``\right``, ``\big..`` and ``\displaystyle`` are skipped. Everything else is an error.
+Spacing commands, ``&``, ``\left``, ``\right``, ``\big..`` and ``\displaystyle`` are skipped. Everything else is an
+error.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ from functools import cache, lru_cache
 from lark import Lark, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
-from . import syntax as ast
+from lectcode.verify import syntax as ast
 
 GRAMMAR = r"""
 start: statement (_separator statement)* (_separator | ".")?
@@ -83,17 +88,17 @@ row: expression ","? IF condition | expression ","? OTHERWISE
 condition: test ((AND | ",") test)*
 test: expression (RELATION expression)+
 
-RELATION: "=" | "<" | ">" | "\\leq" | "\\le" | "\\geq" | "\\ge" | "\\in" | "\\mid"
+RELATION: /=|<|>|\\(leq|le|geq|ge|in|mid)(?![a-zA-Z])/
 EQUALS: "="
 SIGN: "+" | "-"
-CDOT: "\\cdot"
-TIMES: "\\times"
-BMOD: "\\bmod"
-DOTS: "\\ldots" | "\\dots" | "\\cdots"
-COLON: ":" | "\\colon"
-ARROW: "\\to" | "\\rightarrow"
+CDOT: /\\cdot(?![a-zA-Z])/
+TIMES: /\\times(?![a-zA-Z])/
+BMOD: /\\bmod(?![a-zA-Z])/
+DOTS: /\\[lc]?dots(?![a-zA-Z])/
+COLON: /:|\\colon(?![a-zA-Z])/
+ARROW: /\\(to|rightarrow)(?![a-zA-Z])/
 NEWLINE: "\\\\"
-SUM: "\\sum" | "\\prod"
+SUM: /\\(sum|prod)(?![a-zA-Z])/
 AND.3: /\\text\{\s*and\s*\}|\\land(?![A-Za-z])|\\wedge(?![A-Za-z])/
 FOR.3: /\\text\{\s*(for|where|with)\s*\}/
 IF.3: /\\text\{\s*if\s*\}/
@@ -110,11 +115,14 @@ INTEGERS.2: /\\mathbb\{Z\}(\^\+|\^\{\+\}|_\{\s*(\\geq?|>)\s*\d+\s*\})?/
 NAME: /@NAME@/
 NUMBER: /\d\d+/
 DIGIT: /\d/
-%ignore /(\s|\\[,;:! ]|~|&|\\q?quad(?![a-z])|\\displaystyle(?![a-z])|\\(left|right|big|Big|bigg|Bigg)[lrm]?(?![a-zA-Z]))+/
+%ignore /(\s|\\[,;:! ]|~|&|\\q?quad(?![a-z])|\\displaystyle(?![a-z])|\\(left|right|[bB]igg?)[lrm]?(?![a-zA-Z]))+/
 """
 
 _RESERVED = r"(?!\\text\{\s*(?:and|if|for|where|with|otherwise|shape)\b)"
-_GREEK = r"\\(?:alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|nu|rho|sigma|tau|phi|psi|omega|ell|Gamma|Delta|Lambda|Phi|Psi|Omega)(?![a-zA-Z])"
+_GREEK = (
+    r"\\(?:alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|nu|rho|sigma|tau|phi|psi|omega|ell"
+    r"|Gamma|Delta|Lambda|Phi|Psi|Omega)(?![a-zA-Z])"
+)
 _PLAIN = rf"(?:{_RESERVED}\\(?:mathbf|mathrm|mathit|mathcal|text|boldsymbol)\{{[A-Za-z]+\}}|{_GREEK}|[A-Za-z])"
 _LETTER = rf"(?:\\(?:tilde|hat|bar|widetilde|widehat)\{{{_PLAIN}\}}|{_PLAIN})"
 _SUBSCRIPT = r"_(?:\{(?:\\(?:text|mathrm)\{[A-Za-z0-9]+\}|[A-Za-z0-9]+)\}|[A-Za-z0-9])"
@@ -125,7 +133,9 @@ _RELATIONS = {r"\le": "<=", r"\leq": "<=", r"\ge": ">=", r"\geq": ">=", r"\in": 
 
 
 def plain_name(latex: str) -> str:
-    r"""The name that LaTeX spells: ``\mathbf{I}_{\text{pad}}`` -> ``I_pad``, ``\tilde{\mathbf{G}}`` -> ``G~``, ``K'_h`` -> ``K_h'``."""
+    r"""The name that LaTeX spells: ``\mathbf{I}_{\text{pad}}`` -> ``I_pad``, ``\tilde{\mathbf{G}}`` -> ``G~``, ``K'_h``
+    -> ``K_h'``.
+    """
     accent = ""
     if m := re.match(r"\\(tilde|hat|bar|widetilde|widehat)\{", latex):
         depth, end = 1, m.end()
@@ -139,7 +149,7 @@ def plain_name(latex: str) -> str:
     return letter + accent + ("_" + subscript if subscript else "") + primes
 
 
-class SyntaxProblem(Exception):
+class GrammarError(Exception):
     """A formula outside the grammar: the character at which reading stopped, and what stood there."""
 
     def __init__(self, message: str, offset: int, token: str):
@@ -152,7 +162,7 @@ def _span(meta):
 
 
 def _reject(message, meta, token=""):
-    raise SyntaxProblem(message, 0 if meta.empty else meta.start_pos, token)
+    raise GrammarError(message, 0 if meta.empty else meta.start_pos, token)
 
 
 @v_args(meta=True)
@@ -300,16 +310,16 @@ def parse(text: str) -> tuple[ast.Node, ...]:
         token = str(problem.token)
         offset = problem.token.start_pos if problem.token.start_pos is not None else len(text)
         if problem.token.type == "$END":
-            raise SyntaxProblem("the formula ends too early", len(text.rstrip()), "") from None
-        raise SyntaxProblem("not understood here", offset, token) from None
+            raise GrammarError("the formula ends too early", len(text.rstrip()), "") from None
+        raise GrammarError("not understood here", offset, token) from None
     except UnexpectedCharacters as problem:
         offset = problem.pos_in_stream
         token = re.match(r"\\[a-zA-Z]+(?:\{[a-zA-Z]*\})?|.", text[offset:], re.S)
-        raise SyntaxProblem("not understood here", offset, token.group() if token else "") from None
+        raise GrammarError("not understood here", offset, token.group() if token else "") from None
     except UnexpectedInput as problem:
-        raise SyntaxProblem("not understood here", problem.pos_in_stream or 0, "") from None
+        raise GrammarError("not understood here", problem.pos_in_stream or 0, "") from None
     except VisitError as problem:
-        if isinstance(problem.orig_exc, SyntaxProblem):
+        if isinstance(problem.orig_exc, GrammarError):
             raise problem.orig_exc from None
         raise
 

@@ -1,8 +1,9 @@
 """Turn a formula into a loop nest over exact integers: one loop per index, one per sum, nothing clever.
 
-Every tensor read is checked against the tensor's shape and raises IndexError outside of it (NumPy would wrap a negative index);
-a factor is read only where the indicators beside it hold; a division that leaves a remainder raises ArithmeticError.
-The loop nest is the oracle for the kernels, so it takes the formula as it was read, not its normal form.
+Every tensor read is checked against the tensor's shape and raises IndexError outside of it (NumPy would wrap a
+negative index); a factor is read only where the indicators beside it hold; a division that leaves a remainder raises
+ArithmeticError. The loop nest is the oracle for the kernels, so it takes the formula as it was read, not its normal
+form.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numba
-from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, Sum, Symbol, Tuple
+from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, Tuple
 
-from .errors import Unsupported
-from .expressions import (
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.expressions import (
     AtLeastZero,
     Divides,
     FloorQuotient,
@@ -144,7 +145,7 @@ class _Writer:
             elif a.is_Rational and not a.is_Integer:
                 above.append(a.numerator)
                 below.append(a.denominator)
-                above[-1], below[-1] = _integer(above[-1]), _integer(below[-1])
+                above[-1], below[-1] = Integer(above[-1]), Integer(below[-1])
             else:
                 above.append(a)
         result = self.new("term")
@@ -216,12 +217,6 @@ class _Writer:
         return f"{block}[{', '.join(indices)}]"
 
 
-def _integer(x):
-    from sympy import Integer
-
-    return Integer(x)
-
-
 @lru_cache(maxsize=512)
 def loop_nest(e: Expr, indices: tuple[Symbol, ...], shape: tuple[Expr, ...], compiled: bool = True) -> LoopNest:
     """The loop nest that fills an array of the given shape with e; ``compiled`` by Numba, or plain Python."""
@@ -243,3 +238,21 @@ def loop_nest(e: Expr, indices: tuple[Symbol, ...], shape: tuple[Expr, ...], com
     if compiled:
         run = numba.njit(run)
     return LoopNest(source, tuple(w.tensors), tuple(w.sizes), tuple(w.functions), run)
+
+
+def operations(e: Expr, shape: tuple[Expr, ...]) -> Expr:
+    """Roughly how many innermost steps the loop nest of e takes, as a polynomial in the sizes."""
+
+    def steps(e: Expr) -> Expr:
+        if isinstance(e, Sum):
+            inner = steps(e.function)
+            for _, low, high in e.limits:
+                length = high - low + 1
+                inner *= length if not (length.atoms(Dummy) or length.has(Largest, Smallest)) else 3
+            return inner
+        return 1 + sum((steps(a) for a in e.args if a.has(Sum)), Integer(0))
+
+    out = steps(e)
+    for n in shape:
+        out *= n
+    return out

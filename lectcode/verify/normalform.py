@@ -1,21 +1,28 @@
 r"""Sums of products of tensor entries in normal form, and the rules that lead there.
 
-A term is  ``coefficient * sum over bound in Z^k of [g >= 0].. [e = 0].. * factors``: a finite sum over integer indices, cut out by
-guards (inequalities) and equations. The rules, each sound for finite sums of numbers:
+A term is  ``coefficient * sum over bound in Z^k of [g >= 0].. [e = 0].. * factors``: a finite sum over integer
+indices, cut out by guards (inequalities) and equations. The rules, each sound for finite sums of numbers:
 
-R1 *Distribute.* A product of sums is a sum of products, a sum of a sum one sum; every bound index gets a fresh name, so nothing is
+R1 *Distribute.* A product of sums is a sum of products, a sum of a sum one sum; every bound index gets a fresh name,
+so nothing is
    captured.
-R2 *Ranges are guards.* sum_{i=a}^{b} e = sum over i in Z of [i - a >= 0][b - i >= 0] e. Where the guard contains floor(p/q) with an
-   integer q > 0, it is cleared: n <= floor(p/q) iff qn <= p, and n >= floor(p/q) iff qn >= p - q + 1. n >= max(a, b) iff n >= a and n >= b,
+R2 *Ranges are guards.* sum_{i=a}^{b} e = sum over i in Z of [i - a >= 0][b - i >= 0] e. Where the guard contains
+floor(p/q) with an
+   integer q > 0, it is cleared: n <= floor(p/q) iff qn <= p, and n >= floor(p/q) iff qn >= p - q + 1. n >= max(a, b)
+   iff n >= a and n >= b,
    n <= min(a, b) iff n <= a and n <= b. [d | n] = sum over q in Z of [n = dq], since there is at most one such q.
-R3 *Eliminate.* sum over i in Z of [c i + r = 0] e with c = 1 or -1 has one term at most: i = -r/c, in e and in all guards.
+R3 *Eliminate.* sum over i in Z of [c i + r = 0] e with c = 1 or -1 has one term at most: i = -r/c, in e and in all
+guards.
    Guards g >= 0 and -g >= 0 together are the equation g = 0.
-R4 *Drop what is known.* A guard that follows from the facts (see `facts`) is 1; a term with a guard that contradicts the others is 0.
-R5 *Rename.* Terms are equal when a bijection of their bound indices carries one to the other and their guards imply each other.
+R4 *Drop what is known.* A guard that follows from the facts (see `facts`) is 1; a term with a guard that contradicts
+the others is 0.
+R5 *Rename.* Terms are equal when a bijection of their bound indices carries one to the other and their guards imply
+each other.
 R6 *Shift.* An index i of a sum over Z may be replaced by j - r or r - j (r free of i): a bijection of Z.
 
-`difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of all symbols that satisfy the
-facts. What has no rule raises `Unsupported`: the prover can fail to see that two expressions are equal, but not call different ones equal.
+`difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of all symbols
+that satisfy the facts. What has no rule raises `Unsupported`: the prover can fail to see that two expressions are
+equal, but not call different ones equal.
 """
 
 from __future__ import annotations
@@ -26,8 +33,8 @@ from itertools import permutations
 
 from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, S, Sum, Symbol, Tuple, cancel
 
-from .errors import Unsupported
-from .expressions import (
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.expressions import (
     TENSORIAL,
     AtLeastZero,
     Divides,
@@ -41,7 +48,7 @@ from .expressions import (
     fresh,
     normal,
 )
-from .facts import Facts
+from lectcode.verify.facts import Facts
 
 _MOST_TERMS = 400
 

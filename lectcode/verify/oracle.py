@@ -1,8 +1,9 @@
 """Run the printed formulas: on whole numbers, over many small shapes, against the kernels and the definitions.
 
-What a formula reads is computed by the book as well: a defined tensor by the loop nest of its definition, a derivative by the loop nest
-of its printed gradient. All numbers are whole, so every comparison asks for equality in every entry. An algorithm that
-works with fractions (Winograd) may leave a rounding error; its result must then lie within 1e-6 of the whole number.
+What a formula reads is computed by the book as well: a defined tensor by the loop nest of its definition, a
+derivative by the loop nest of its printed gradient. All numbers are whole, so every comparison asks for equality in
+every entry. An algorithm that works with fractions (Winograd) may leave a rounding error; its result must then lie
+within 1e-6 of the whole number.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from sympy import Indexed
 
-from .cases import SCALE, _numbers, random_tensor, shape_of, sizes_of
-from .counterexample import FUNCTIONS, divides
-from .errors import Refuted
-from .expressions import fresh
-from .loopnest import LoopNest, loop_nest
-from .prover import chain_rule
-from .reader import Book, Formula
-from .subjects import Subject, _jitted, argmax_of_windows, family, subjects
+from lectcode.verify.cases import _numbers, sizes_of
+from lectcode.verify.errors import Refuted
+from lectcode.verify.loopnest import LoopNest, operations
+from lectcode.verify.reader import Book, Formula
+from lectcode.verify.subjects import Subject, argmax_of_windows, family, subjects
+from lectcode.verify.world import World, divides
 
-SHAPES = 3000
+SHAPES = 2000
 REFERENCE_SHAPES = 40
 _CLOSE = 1e-6
+_STEPS = 150_000_000  # innermost loop steps for one formula
 
 
 @dataclass(frozen=True)
@@ -42,51 +43,13 @@ def compiled() -> bool:
     return not numba.config.DISABLE_JIT
 
 
-class _Numbers:
-    """The numbers of one formula's world for one choice of sizes: every tensor by name, computed when asked for."""
-
-    def __init__(self, oracle: Oracle, formula: Formula, sizes: dict[str, int], seed: int):
-        self.oracle, self.formula, self.sizes = oracle, formula, sizes
-        self.rng = np.random.default_rng([20261122, seed])
-        self.known: dict[str, np.ndarray] = {}
-        self.scale = SCALE if oracle.scaled(formula) else 1
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self.known:
-            self.known[name] = self.compute(name)
-        return self.known[name]
-
-    def compute(self, name: str) -> np.ndarray:
-        scope, oracle = self.formula.scope, self.oracle
-        if name in scope.definitions:
-            d = scope.definitions[name]
-            return self.fill(oracle.nest(d.value, d.indices, scope.shapes[name]), shape_of(scope, name, self.sizes))
-        if name.startswith("∂"):
-            tensor = name[1:]
-            nest = oracle.gradient_nest(self.formula, tensor)
-            return self.fill(nest, shape_of(scope, tensor, self.sizes))
-        if name in scope.integer_ranges and oracle.layer(self.formula) == "max-pool" and name in ("A_h", "A_w"):
-            rows, columns = argmax_of_windows(self.sizes, self["I"])
-            return rows if name == "A_h" else columns
-        return random_tensor(scope, name, self.sizes, self.rng, self.scale)
-
-    def fill(self, nest: LoopNest, shape) -> np.ndarray:
-        out = np.zeros(shape, np.int64)
-        functions = {n: _jitted(FUNCTIONS[n]) if self.oracle.compiled else FUNCTIONS[n] for n in nest.functions}
-        return nest(out, {t: self[t] for t in nest.tensors}, self.sizes, functions)
-
-
 class Oracle:
     """Runs the formulas of one book."""
 
-    def __init__(self, book: Book, compile_loops: bool | None = None, shapes: int = SHAPES):
+    def __init__(self, book: Book, compile_loops: bool | None = None, shapes: int | None = None):
         self.book = book
         self.compiled = compiled() if compile_loops is None else compile_loops
-        self.shapes = shapes if self.compiled else max(1, shapes // 100)
-
-    def nest(self, e, indices, shape) -> LoopNest:
-        """The loop nest of an expression, compiled once."""
-        return loop_nest(e, tuple(indices), tuple(shape), self.compiled)
+        self.shapes = shapes or (SHAPES if self.compiled else SHAPES // 100)
 
     def layer(self, formula: Formula) -> str | None:
         """The layer of a formula: its own label says it, or the next label of the section."""
@@ -102,14 +65,28 @@ class Oracle:
         e += [d.value for d in formula.scope.definitions.values()]
         return any(divides(x) for x in e)
 
-    def gradient_nest(self, formula: Formula, tensor: str) -> LoopNest:
-        """How the book prints dL/dX where this formula stands, or else the chain rule."""
-        for f in self.book.section_of(formula):
-            if f.kind == "gradient" and f.tensor == tensor and f is not formula:
-                return self.nest(f.right, f.indices.values(), f.scope.shapes[tensor])
+    def world(self, formula: Formula, sizes: dict[str, int], seed: int) -> World:
+        """The numbers for one choice of sizes; derivatives by the printed gradients, positions of maxima by argmax."""
         scope = formula.scope
-        indices = [fresh(f"i{k}") for k in range(len(scope.shapes[tensor]))]
-        return self.nest(chain_rule(scope, tensor, indices), indices, scope.shapes[tensor])
+
+        def gradient(tensor: str) -> LoopNest:
+            printed = self.printed_gradient(formula, tensor)
+            if printed is None:
+                return world.by_chain_rule(tensor)
+            return world.nest(printed.right, printed.indices.values(), scope.shapes[tensor])
+
+        def given(world: World, name: str) -> np.ndarray | None:
+            if name in ("A_h", "A_w") and name in scope.integer_ranges and self.layer(formula) == "max-pool":
+                return argmax_of_windows(sizes, world["I"])[name == "A_w"]
+            return None
+
+        world = World(scope, sizes, seed, self.compiled, self.scaled(formula), gradient, given)
+        return world
+
+    def printed_gradient(self, formula: Formula, tensor: str) -> Formula | None:
+        """The first printed gradient of a tensor in the section of a formula."""
+        found = (f for f in self.book.section_of(formula) if f.kind == "gradient" and f.tensor == tensor)
+        return next((f for f in found if f is not formula), None)
 
     def quantity(self, formula: Formula) -> str:
         """The name of what a formula gives."""
@@ -127,20 +104,20 @@ class Oracle:
         found = self.compared(formula)
         if not found and formula.boxed and formula.kind in ("definition", "size"):
             raise Refuted(
-                f"{formula.place}: nothing to compare {formula.name} with: lectcode.verify.subjects has no function for "
+                f"{formula.place}: nothing to compare {formula.name} with: subjects.py has no function for "
                 f"{self.quantity(formula)} of a layer called {self.layer(formula)}"
             )
         kernels = [s for s in found if not s.independent]
         references = [s for s in found if s.independent]
         if not found:
             return Run(formula, (), (), 0, 0)
-        choices = sizes_of(formula.scope, self.shapes)
-        if not choices:
-            raise Refuted(f"{formula.place}: there are no small sizes on which {formula.name} could be run")
+        choices = self.choices(formula, self.shapes)
         cheap = sorted(range(len(choices)), key=lambda k: _work(choices[k]))
-        small = set(cheap[: 4 * REFERENCE_SHAPES : 4] if len(cheap) > 4 * REFERENCE_SHAPES else cheap[:REFERENCE_SHAPES])
+        small = set(
+            cheap[: 4 * REFERENCE_SHAPES : 4] if len(cheap) > 4 * REFERENCE_SHAPES else cheap[:REFERENCE_SHAPES]
+        )
         for k, sizes in enumerate(choices):
-            numbers = _Numbers(self, formula, sizes, k)
+            numbers = self.world(formula, sizes, k)
             printed = self.value(formula, numbers)
             for s in (*kernels, *references) if k in small else kernels:
                 self.compare(formula, s, printed, numbers)
@@ -152,23 +129,48 @@ class Oracle:
             len(small) if references else 0,
         )
 
-    def value(self, formula: Formula, numbers: _Numbers) -> np.ndarray:
+    def choices(self, formula: Formula, limit: int) -> list[dict[str, int]]:
+        """The sizes on which a formula is run: at most ``limit``, and no more than its loops do in a few seconds."""
+        found, budget = [], _STEPS if self.compiled else _STEPS // 500
+        for sizes in sizes_of(formula.scope, limit):
+            if formula.kind != "size":
+                budget -= _numbers((self.steps(formula),), sizes)[0]
+            found.append(sizes)
+            if budget < 0:
+                break
+        if not found:
+            raise Refuted(f"{formula.place}: there are no small sizes on which {formula.name} could be run")
+        return found
+
+    def steps(self, formula: Formula):
+        """How much the loops of a formula do, with the loops of the printed gradients that it reads."""
+        shape = formula.scope.shapes[formula.tensor] if formula.indices else ()
+        total = operations(formula.right, tuple(shape))
+        for name in {x.base.label.name for x in formula.right.atoms(Indexed)}:
+            printed = self.printed_gradient(formula, name[1:]) if name.startswith("∂") else None
+            if printed and printed is not formula:
+                total += self.steps(printed)
+        return total
+
+    def value(self, formula: Formula, numbers: World) -> np.ndarray:
         """What the printed formula gives."""
         if formula.kind == "size":
             return np.asarray(_numbers((formula.right,), numbers.sizes)[0])
-        nest = self.nest(formula.right, formula.indices.values(), formula.scope.shapes[formula.tensor])
         try:
-            return numbers.fill(nest, shape_of(formula.scope, formula.tensor, numbers.sizes))
+            return numbers.value(formula, formula.right)
         except (IndexError, ArithmeticError) as problem:
             raise Refuted(f"{formula.place}: {formula.name}: {problem}; sizes {_listed(numbers.sizes)}") from None
 
-    def compare(self, formula: Formula, subject: Subject, printed: np.ndarray, numbers: _Numbers):
+    def compare(self, formula: Formula, subject: Subject, printed: np.ndarray, numbers: World):
         """The subject's result must be the printed one, entry by entry."""
         arrays = _AsFloat(numbers, formula)
         try:
             got = np.asarray(subject.call(numbers.sizes, arrays))
-        except KeyError as problem:
-            raise Refuted(f"{formula.place}: {subject.name} cannot be called: {problem}") from None
+        except (KeyError, IndexError, TypeError, ValueError) as problem:
+            raise Refuted(
+                f"{formula.place}: {subject.name} cannot be called: {problem}; sizes {_listed(numbers.sizes)}\n"
+                f"  formula: {formula.latex}"
+            ) from None
         if got.shape != printed.shape:
             raise Refuted(
                 f"{formula.place}: {formula.name} has shape {printed.shape}, {subject.name} {got.shape}; "
@@ -187,15 +189,10 @@ class Oracle:
 
     def both_sides(self, formula: Formula) -> Run:
         """An identity is run as well: its two sides give the same numbers."""
-        indices = list(formula.indices.values())
-        shape = formula.scope.shapes[formula.tensor] if indices else ()
-        choices = sizes_of(formula.scope, max(1, self.shapes // 10))
-        if not choices:
-            raise Refuted(f"{formula.place}: there are no small sizes on which {formula.name} could be run")
+        choices = self.choices(formula, max(1, self.shapes // 10))
         for k, sizes in enumerate(choices):
-            numbers = _Numbers(self, formula, sizes, k)
-            lengths = _numbers(tuple(shape), sizes) if indices else ()
-            sides = [numbers.fill(self.nest(e, indices, shape), lengths) for e in (formula.left, formula.right)]
+            numbers = self.world(formula, sizes, k)
+            sides = [numbers.value(formula, e) for e in (formula.left, formula.right)]
             if not np.array_equal(*sides):
                 raise Refuted(f"{formula.place}: the sides of {formula.name} differ for {_listed(sizes)}")
         return Run(formula, (), (), len(choices), 0)
@@ -204,7 +201,7 @@ class Oracle:
 class _AsFloat(dict):
     """The tensors that a subject takes, as float64, under the names of the page."""
 
-    def __init__(self, numbers: _Numbers, formula: Formula):
+    def __init__(self, numbers: World, formula: Formula):
         super().__init__()
         scope = formula.scope
         output = next(iter(scope.upstream), "O")

@@ -1,9 +1,10 @@
 """Prove gradients and identities for all sizes, from the definitions that stand on the page.
 
-The chain rule over the printed definitions gives the derivative wanted: for a tensor X that the definitions of C_1, C_2, .. mention,
-dL/dX[..] = sum over C of sum over the entries of C of dL/dC[..] * dC[..]/dX[..], with SymPy's derivative of the definition of C. The
-printed formula is proved when nothing is left of the difference in normal form. Derivatives by tensors between X and the output may
-stay as they are printed; if that does not decide, both sides are written out down to the given derivative G.
+The chain rule over the printed definitions gives the derivative wanted: for a tensor X that the definitions of C_1,
+C_2, .. mention, dL/dX[..] = sum over C of sum over the entries of C of dL/dC[..] * dC[..]/dX[..], with SymPy's
+derivative of the definition of C. The printed formula is proved when nothing is left of the difference in normal
+form. Derivatives by tensors between X and the output may stay as they are printed; if that does not decide, both
+sides are written out down to the given derivative G.
 
 Writing out a definition C[e] for an index e uses that e lies in the declared shape of C; that is what `bounds` proves.
 What is proved is exact arithmetic: rounding is not part of it. Maxima are proved for given positions of the maximum.
@@ -15,13 +16,13 @@ from dataclasses import dataclass
 
 from sympy import Expr, Indexed, Integer, S, Sum
 
-from .errors import LatexError, Refuted, Unsupported
-from .expressions import FloorQuotient, Window, WindowPartial, fresh, gradient_name, refresh, tensor
-from .facts import Facts
-from .normalform import Term, difference
-from .reader import Book, Formula, read_text
-from .letters import along, pads
-from .scope import Scope, derivative
+from lectcode.verify.errors import LatexError, Refuted, Unsupported
+from lectcode.verify.expressions import FloorQuotient, Window, WindowPartial, fresh, gradient_name, refresh, tensor
+from lectcode.verify.facts import Facts
+from lectcode.verify.letters import along, pads
+from lectcode.verify.normalform import Term, difference
+from lectcode.verify.reader import Book, Formula, read_text
+from lectcode.verify.scope import Scope, derivative
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def scope_resolved(scope: Scope, e: Expr) -> Expr:
 def prove_size(formula: Formula) -> Proof:
     """H_out counts the windows that fit: for every h >= 0, h < H_out exactly if window h ends inside the padded input.
 
-    The letters say what a window is: it starts at h S and has D (K - 1) + 1 rows; the padded input has H rows and its padding.
+    The letters say what a window is: it starts at h S and has D (K - 1) + 1 rows; the padded input has H rows and its
+    padding.
     """
     scope, name = formula.scope, formula.tensor
     axis = {"H_out": 0, "W_out": 1}.get(name)
@@ -164,7 +166,9 @@ def prove_size(formula: Formula) -> Proof:
 
 
 def prove_formula(formula: Formula) -> Proof:
-    """The proof of a gradient, identity or output size; `Refuted` says what is left, with a counterexample if one is found."""
+    """The proof of a gradient, identity or output size; `Refuted` says what is left, with a counterexample if one is
+    found.
+    """
     if formula.kind == "size":
         return prove_size(formula)
     if formula.kind not in ("gradient", "identity"):
@@ -176,11 +180,12 @@ def prove_formula(formula: Formula) -> Proof:
             f"{formula.place}: {formula.name} is not proved: {problem}\n  formula: {formula.latex}"
         ) from problem
     if left:
-        from .counterexample import counterexample
+        from lectcode.verify.counterexample import counterexample
 
         lines = [f"{formula.place}: {formula.name} is not proved", f"  formula: {formula.latex}"]
         lines += ["  wanted minus printed leaves:"] + [f"    {t}" for t in sorted(left, key=str)]
-        lines.append("  " + counterexample(formula))
+        found = counterexample(formula)
+        lines.append(f"  counterexample: {found}" if found else "  no small case shows a difference")
         raise Refuted("\n".join(lines))
     return proof
 
@@ -226,7 +231,8 @@ def prove(definitions: str, gradient: str) -> Proof:
     ... \mathbf{G} = \frac{\partial L}{\partial \mathbf{O}} \in \mathbb{R}^{1}
     ... $$
     ... '''
-    >>> print(prove(definitions, r"\frac{\partial L}{\partial \mathbf{X}[b]} = 2 \mathbf{G}[0] \cdot \mathbf{V}[b] \cdot \mathbf{X}[b]"))
+    >>> left = r"\frac{\partial L}{\partial \mathbf{X}[b]}"
+    >>> print(prove(definitions, left + r" = 2 \mathbf{G}[0] \cdot \mathbf{V}[b] \cdot \mathbf{X}[b]"))
     the formula given: proved for all sizes
     """
     body = gradient.strip().removeprefix("$$").removesuffix("$$").strip()

@@ -8,10 +8,11 @@ definition     X[..] = .., the first equation for a tensor whose shape is declar
 gradient       dL/dX[..] = .., to be proved from the definitions
 identity       any other boxed equation, to be proved; so is a boxed second equation for a defined tensor
 
-Declarations (X in R^.., S >= 1, f: R^.. -> R, G = dL/dO in R^..) and the ranges of indices are read as well. Declaring a tensor again with
-another shape starts a new section, in which only statements like S >= 1 stay in force; declaring it again with the same shape
-lets it be defined anew (pooling has several functions). A boxed statement that is none of these is an error; so are labels,
-definitions and sizes given twice, and definitions that nothing uses.
+Declarations (X in R^.., S >= 1, f: R^.. -> R, G = dL/dO in R^..) and the ranges of indices are read as well.
+Declaring a tensor again with another shape starts a new section, in which only statements like S >= 1 stay in force;
+declaring it again with the same shape lets it be defined anew (pooling has several functions). A boxed statement that
+is none of these is an error; so are labels, definitions and sizes given twice, and definitions that nothing uses. The
+shape of a tensor may follow its (unboxed) definition on the same page, but has to be there before the tensor is used.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from pathlib import Path
 
 from sympy import Expr, Symbol
 
-from . import syntax as ast
-from .errors import LatexError, Place, Unsupported, VerificationError
-from .expressions import FloorQuotient, normal
-from .grammar import SyntaxProblem, parse
-from .rows import Row, rows
-from .scope import Abbreviation, Definition, Meaning, Scope
-from .sources import Page, contents, cut, read_page
+from lectcode.verify import syntax as ast
+from lectcode.verify.errors import LatexError, Place, Unsupported, VerificationError
+from lectcode.verify.expressions import FloorQuotient, normal
+from lectcode.verify.grammar import GrammarError, parse
+from lectcode.verify.rows import Row, rows
+from lectcode.verify.scope import Abbreviation, Definition, MeaningError, Scope
+from lectcode.verify.sources import Display, Page, contents, cut, read_page
 
 
 @dataclass
@@ -76,10 +77,19 @@ class Formula:
 
 
 @dataclass
+class Section:
+    """A stretch of displays between two new declarations of a tensor, and what was known of sizes at its start."""
+
+    minima: dict[str, int | None]
+    displays: list[Display] = field(default_factory=list)
+
+
+@dataclass
 class Book:
     """What a reader of the whole book knows at its end."""
 
     formulas: list[Formula] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     unread: list[tuple[Row, str]] = field(default_factory=list)
 
@@ -115,30 +125,38 @@ def read_pages(pages: list[Page]) -> Book:
     return reader.book
 
 
+def read_section(section: Section) -> Book:
+    """Read one section by itself, as it stands in its book."""
+    reader = _Reader(Book(), section.minima)
+    page = None
+    for display in section.displays:
+        if display.file != page:
+            reader.finish_page()
+            page = display.file
+        reader.labelled(display)
+    reader.finish_page()
+    reader.finish_section()
+    return reader.book
+
+
 class _Reader:
     """Reads statement after statement; ``scope`` is what is known so far."""
 
-    def __init__(self, book: Book):
+    def __init__(self, book: Book, minima: dict[str, int | None] | None = None):
         self.book = book
-        self.scope = Scope()
+        self.scope = Scope(minima=dict(minima or {}))
+        book.sections.append(Section(dict(self.scope.minima)))
         self.section = 0
         self.labels: dict[str, Place] = {}
         self.last: Formula | None = None
         self.pending: list[tuple[Row, ast.Relation]] = []
+        self.undeclared: dict[str, tuple[Row, ast.Relation, str | None]] = {}  # definitions that wait for a shape
 
     def page(self, page: Page):
         first = len(self.book.formulas)
-        self.last = None
         for display in page.displays:
-            if display.label:
-                if display.label in self.labels:
-                    where = self.labels[display.label]
-                    raise LatexError(display.place(0), f"label {display.label} is already used at {where}")
-                self.labels[display.label] = display.place(0)
-            self.display(rows(display), display.label)
-        if self.pending:
-            row, relation = self.pending[0]
-            raise self.problem(row, Meaning(relation.sides[0], "no formula uses this index"))
+            self.labelled(display)
+        self.finish_page()
         boxes = [f for f in self.book.formulas[first:] if f.boxed]
         claims = [f for f in boxes if f.kind in ("gradient", "identity")]
         if boxes and page.proofs is None:
@@ -150,7 +168,23 @@ class _Reader:
                 Place(page.file, 1), f"the front matter promises {page.proofs} proofs, the page has {len(claims)}"
             )
 
-    def problem(self, row: Row, problem: Meaning) -> LatexError:
+    def labelled(self, display: Display):
+        if display.label:
+            if display.label in self.labels:
+                where = self.labels[display.label]
+                raise LatexError(display.place(0), f"label {display.label} is already used at {where}")
+            self.labels[display.label] = display.place(0)
+        self.display(display, rows(display))
+
+    def finish_page(self):
+        if self.pending:
+            row, relation = self.pending[0]
+            raise self.problem(row, MeaningError(relation.sides[0], "no formula uses this index"))
+        for tensor, (row, r, _) in self.undeclared.items():
+            raise self.problem(row, MeaningError(r.sides[0], f"the shape of {tensor} is not declared"))
+        self.last = None
+
+    def problem(self, row: Row, problem: MeaningError) -> LatexError:
         node = problem.node
         if node is None or node.end == 0:
             return LatexError(row.place(), problem.message)
@@ -158,21 +192,22 @@ class _Reader:
 
     # --- one display ---
 
-    def display(self, all_rows: list[Row], label: str | None):
-        read = []
+    def display(self, display: Display, all_rows: list[Row]):
+        read, label = [], display.label
         for row in all_rows:
             try:
                 read.append((row, parse(row.text)))
-            except SyntaxProblem as problem:
+            except GrammarError as problem:
                 if row.boxed:
                     raise LatexError(row.place(problem.offset), problem.message, problem.token) from None
                 self.book.unread.append((row, f"{problem.message}: {problem.token}"))
         self.begin_section_if_needed(read)
+        self.book.sections[-1].displays.append(display)
         boxes_before = len(self.book.formulas)
         for row, statements in read:
             try:
                 self.statements(row, _joined(statements), label)
-            except Meaning as problem:
+            except MeaningError as problem:
                 raise self.problem(row, problem) from None
             except Unsupported as problem:
                 raise LatexError(row.place(), str(problem), row.text.strip()) from None
@@ -191,12 +226,13 @@ class _Reader:
                 trial = self.scope.snapshot()
                 try:
                     new = tuple(self.dimension(trial, d) for d in dims)
-                except Meaning as problem:
+                except MeaningError as problem:
                     raise self.problem(row, problem) from None
                 if tuple(map(trial.resolve, new)) != self.scope.shape(tensor):
                     self.finish_section()
                     self.scope = self.scope.fresh_section()
                     self.section += 1
+                    self.book.sections.append(Section(dict(self.scope.minima)))
                     self.last = None
                     return
 
@@ -234,7 +270,7 @@ class _Reader:
                 if claimed and _is_range(statement):
                     self.range_of(head, row, statement)
                 elif claimed:
-                    raise Meaning(statement, "after a formula only the ranges of its indices may follow")
+                    raise MeaningError(statement, "after a formula only the ranges of its indices may follow")
                 else:
                     formula = self.relation(row, statement, label)
                     if formula:
@@ -244,7 +280,7 @@ class _Reader:
                             self.range_of(formula, pending_row, pending)
                         self.pending = []
             elif row.boxed:
-                raise Meaning(statement, "boxed, but no statement")
+                raise MeaningError(statement, "boxed, but no statement")
 
     def relation(self, row: Row, r: ast.Relation, label: str | None) -> Formula | None:
         left, sign, right = r.sides[0], r.signs[0], r.sides[1]
@@ -260,7 +296,7 @@ class _Reader:
                 self.upstream(left, right, tail)
                 return None
             if not isinstance(tail, ast.Integers):
-                raise Meaning(tail, "only a size can be said to be an integer here")
+                raise MeaningError(tail, "only a size can be said to be an integer here")
             r = ast.Relation(r.sides[:-1], r.signs[:-1], start=r.start, end=r.sides[-2].end)
         if isinstance(left, ast.Shape):
             items = right.items if isinstance(right, ast.Tuple) else (right,)
@@ -268,7 +304,7 @@ class _Reader:
             return None
         if len(r.sides) != 2:
             if row.boxed:
-                raise Meaning(r, "a boxed formula has one equals sign")
+                raise MeaningError(r, "a boxed formula has one equals sign")
             self.book.unread.append((row, "a chain of equations"))
             return None
         return self.equation(row, r, label)
@@ -278,16 +314,19 @@ class _Reader:
         if isinstance(left, ast.Name) and left.text not in self.scope.shapes:
             return self.name_equation(row, r, left, right, label)
         if isinstance(left, ast.Entry) and all(isinstance(i, ast.Name) for i in left.indices):
+            if left.tensor not in self.scope.shapes and not row.boxed and left.tensor not in self.undeclared:
+                self.undeclared[left.tensor] = row, r, label
+                return None
             if left.tensor not in self.scope.shapes:
-                raise Meaning(left, f"the shape of {left.tensor} is not declared")
+                raise MeaningError(left, f"the shape of {left.tensor} is not declared")
             if left.tensor not in self.scope.definitions:
                 return self.definition(row, r, label)
             before = self.scope.definitions[left.tensor].where
             if not row.boxed:
-                raise Meaning(left, f"{left.tensor} is already defined at {before}")
+                raise MeaningError(left, f"{left.tensor} is already defined at {before}")
             known = next(f for f in reversed(self.book.formulas) if f.kind == "definition" and f.tensor == left.tensor)
             if known.tree == r:
-                raise Meaning(left, f"{left.tensor} is already defined, in the same words, at {before}")
+                raise MeaningError(left, f"{left.tensor} is already defined, in the same words, at {before}")
         if not row.boxed:
             self.book.unread.append((row, "an equation without a box"))
             return None
@@ -303,25 +342,25 @@ class _Reader:
         scope, name = self.scope, left.text
         for known in (scope.abbreviations.get(name), scope.size_definitions.get(name)):
             if known:
-                raise Meaning(left, f"{name} is already defined at {known.where}")
+                raise MeaningError(left, f"{name} is already defined at {known.where}")
         where = str(row.place(left.start))
         names = scope.names_in(right)
         if all(scope.is_size(n) for n in names) and names:
             value = normal(scope.expression(right))
             try:
                 scope.define_size(name, value, where)
-            except Meaning as problem:
-                raise Meaning(left, problem.message) from None
+            except MeaningError as problem:
+                raise MeaningError(left, problem.message) from None
             return self.add(
                 Formula("size", label, row, r, scope.snapshot(), self.section, name, {}, scope.size(name), value)
             )
         if scope.is_size(name):
             unknown = sorted(n for n in names if not scope.is_size(n))
-            raise Meaning(right, f"{name} is a size, so {', '.join(unknown) or 'its value'} cannot give it")
+            raise MeaningError(right, f"{name} is a size, so {', '.join(unknown) or 'its value'} cannot give it")
         if row.boxed:
-            raise Meaning(left, "an abbreviation is not boxed")
+            raise MeaningError(left, "an abbreviation is not boxed")
         if name in names:
-            raise Meaning(right, f"{name} is defined by itself")
+            raise MeaningError(right, f"{name} is defined by itself")
         scope.abbreviations[name] = Abbreviation(right, where)
         return self.add(Formula("abbreviation", label, row, r, scope, self.section, name))
 
@@ -331,7 +370,7 @@ class _Reader:
         value = self.scope.expression(right, indices)
         mentioned = {x.tensor for x in right.walk() if isinstance(x, ast.Entry)}
         if left.tensor in mentioned:
-            raise Meaning(left, f"{left.tensor} is defined by itself")
+            raise MeaningError(left, f"{left.tensor} is defined by itself")
         definition = Definition(left.tensor, tuple(indices.values()), value, str(row.place(left.start)))
         self.scope.definitions[left.tensor] = definition
         f = Formula("definition", label, row, r, self.scope.snapshot(), self.section, left.tensor, indices)
@@ -355,7 +394,7 @@ class _Reader:
         )
         f.left, f.right = self.scope.expression(left, indices), self.scope.expression(right, indices)
         if normal(f.left) == normal(f.right):
-            raise Meaning(r, "both sides are the same expression")
+            raise MeaningError(r, "both sides are the same expression")
         return self.add(f)
 
     def add(self, formula: Formula) -> Formula:
@@ -371,20 +410,26 @@ class _Reader:
             scope.size(d.text)
         n = normal(scope.expression(d))
         if n.has(FloorQuotient):
-            raise Meaning(d, "give this size a name first")
+            raise MeaningError(d, "give this size a name first")
         return n
 
     def declare(self, node: ast.Node, tensor: str, dims):
         scope = self.scope
         if scope.is_size(tensor) or tensor in scope.abbreviations or tensor == "L":
-            raise Meaning(node, f"{tensor} cannot be a tensor: it already has a meaning")
+            raise MeaningError(node, f"{tensor} cannot be a tensor: it already has a meaning")
         shape = tuple(self.dimension(scope, d) for d in dims)
         scope.definitions.pop(tensor, None)
         scope.shapes[tensor] = shape
+        if tensor in self.undeclared:
+            row, r, label = self.undeclared.pop(tensor)
+            try:
+                self.last = self.definition(row, r, label)
+            except MeaningError as problem:
+                raise self.problem(row, problem) from None
 
     def membership(self, row: Row, left: ast.Node, right: ast.Node):
         if not isinstance(left, ast.Name):
-            raise Meaning(left, "a name is expected before this sign")
+            raise MeaningError(left, "a name is expected before this sign")
         if isinstance(right, ast.Reals) and right.dims:
             self.declare(left, left.text, right.dims)
         elif isinstance(right, ast.SetOf) and right.dims:
@@ -393,7 +438,7 @@ class _Reader:
             self.scope.integer_ranges[left.text] = (low, high)
         elif isinstance(right, ast.Integers):
             if left.text in self.scope.shapes or left.text in self.scope.abbreviations:
-                raise Meaning(left, f"{left.text} already has a meaning")
+                raise MeaningError(left, f"{left.text} already has a meaning")
             self.scope.state_minimum(left.text, right.least)
         elif isinstance(right, ast.SetOf):
             self.standalone_range(row, ast.Relation((left, right), ("in",), start=left.start, end=right.end))
@@ -404,16 +449,16 @@ class _Reader:
         items = [x for x in s.items if not isinstance(x, ast.Dots)]
         dotted = [k for k, x in enumerate(s.items) if isinstance(x, ast.Dots)]
         if len(dotted) != 1 or dotted[0] != len(s.items) - 2 or not 2 <= len(items) <= 3:
-            raise Meaning(s, r"a range is written \{0, \ldots, n\}")
+            raise MeaningError(s, r"a range is written \{0, \ldots, n\}")
         if any(x != ast.Number(k) for k, x in enumerate(items[:-1])):
-            raise Meaning(s, "a range counts 0, 1, ..")
+            raise MeaningError(s, "a range counts 0, 1, ..")
         return normal(self.scope.expression(items[0])), normal(self.scope.expression(items[-1]))
 
     def inequality(self, row: Row, r: ast.Relation):
         if r.signs in ((">=",), (">",)) and isinstance(r.sides[0], ast.Name) and isinstance(r.sides[1], ast.Number):
             name = r.sides[0].text
             if name in self.scope.shapes or name in self.scope.abbreviations:
-                raise Meaning(r.sides[0], f"{name} already has a meaning")
+                raise MeaningError(r.sides[0], f"{name} already has a meaning")
             self.scope.state_minimum(name, r.sides[1].value + (r.signs[0] == ">"))
         elif _is_range(r):
             self.standalone_range(row, r)
@@ -422,20 +467,20 @@ class _Reader:
 
     def upstream(self, left: ast.Name, partial: ast.Partial, space: ast.Reals):
         if partial.numerator != ast.Name("L") or not isinstance(partial.denominator, ast.Name):
-            raise Meaning(partial, r"the given derivative is \frac{\partial L}{\partial \mathbf{O}}")
+            raise MeaningError(partial, r"the given derivative is \frac{\partial L}{\partial \mathbf{O}}")
         output = partial.denominator.text
         if output not in self.scope.shapes:
-            raise Meaning(partial.denominator, f"the shape of {output} is not declared")
+            raise MeaningError(partial.denominator, f"the shape of {output} is not declared")
         self.declare(left, left.text, space.dims)
         if self.scope.shape(left.text) != self.scope.shape(output):
-            raise Meaning(space, f"{left.text} must have the shape of {output}")
+            raise MeaningError(space, f"{left.text} must have the shape of {output}")
         self.scope.upstream[output] = left.text
         if output in self.scope.definitions:
             self.scope.definitions[output].used = True
 
     def mapping(self, m: ast.Mapping):
         if not (isinstance(m.source, ast.Reals) and m.source.dims) or m.target != ast.Reals():
-            raise Meaning(m, r"a function is declared by f: \mathbb{R}^{..} \to \mathbb{R}")
+            raise MeaningError(m, r"a function is declared by f: \mathbb{R}^{..} \to \mathbb{R}")
         self.scope.functions[m.function] = tuple(self.dimension(self.scope, d) for d in m.source.dims)
 
     # --- ranges of indices ---
@@ -456,18 +501,18 @@ class _Reader:
                 axis = list(formula.indices).index(index.text)
                 wanted = (0, normal(self.scope.shape(formula.tensor)[axis] - 1))
                 if (self.scope.resolve(low), self.scope.resolve(high)) != wanted:
-                    raise Meaning(
+                    raise MeaningError(
                         r, f"the declared shape of {formula.tensor} gives {index.text} the range 0 to {wanted[1]}"
                     )
                 return
             sums = [s for s in formula.tree.walk() if isinstance(s, ast.Sum) and s.index.text == index.text]
             if not sums:
-                raise Meaning(index, f"{index.text} is not an index of this formula")
+                raise MeaningError(index, f"{index.text} is not an index of this formula")
             for s in sums:
                 ends = normal(self.scope.expression(s.lower)), normal(self.scope.expression(s.upper))
                 if ends != (low, high):
-                    raise Meaning(r, f"the sum over {index.text} runs over another range")
-        except Meaning as problem:
+                    raise MeaningError(r, f"the sum over {index.text} runs over another range")
+        except MeaningError as problem:
             raise self.problem(row, problem) from None
 
     def range_ends(self, r: ast.Relation):
@@ -479,7 +524,7 @@ class _Reader:
 
 
 def _is_range(r: ast.Node) -> bool:
-    """x in {0, .., n} or 0 <= x < n."""
+    """X in {0, .., n} or 0 <= x < n."""
     if not isinstance(r, ast.Relation):
         return False
     if r.signs == ("in",):

@@ -1,7 +1,7 @@
 """The checks of a formula, and how a page, a terminal and a test see them.
 
-Each formula climbs the same ladder: read (it has a meaning), proved for all sizes, reads in bounds, run against the kernels, run against
-the independent definitions. A rung that was not climbed is never called ok: it says why.
+Each formula climbs the same ladder: read (it has a meaning), proved for all sizes, reads in bounds, run against the
+kernels, run against the independent definitions. A rung that was not climbed is never called ok: it says why.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 
-from .bounds import Bounds, available, check_bounds
-from .errors import Refuted, VerificationError
-from .oracle import Oracle, Run
-from .prover import Proof, prove_formula
-from .reader import Book, Formula, read_book
-from .sources import contents, find_book
+from lectcode.verify.bounds import Bounds, available, check_bounds
+from lectcode.verify.errors import Refuted, VerificationError
+from lectcode.verify.oracle import Oracle, Run
+from lectcode.verify.prover import Proof, prove_formula
+from lectcode.verify.reader import Book, Formula, read_book
+from lectcode.verify.sources import contents, find_book
 
 NOT_CHECKED = "not checked here (z3-solver is not installed)"
 _CLAIMS = ("gradient", "identity", "size")
@@ -204,7 +204,7 @@ def verify_all(
 
 
 def ledger(folder: Path | str | None = None) -> Table:
-    """The ledger of the whole book: every formula with each of its checks; raise `Refuted` if anything does not hold."""
+    """The ledger of the book, every formula with its checks; raise `Refuted` if anything does not hold."""
     rows = verify_all(folder)
     _raise_failures(rows)
     return ledger_table(rows)

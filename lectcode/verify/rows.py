@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .errors import LatexError
-from .sources import Display
+from lectcode.verify.errors import LatexError
+from lectcode.verify.sources import Display
 
 _ENVIRONMENT = re.compile(r"\s*\\begin\{(aligned|gathered|split)\}(?P<body>.*)\\end\{\1\}\s*[.,;]?\s*", re.S)
 _STEP = re.compile(r"\\begin\{[a-z*]+\}|\\end\{[a-z*]+\}|\\[{}]|\\\\(?:\[[^\]]*\])?|[{}]|\\[a-zA-Z]+|.", re.S)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, Indexed, Integer, KroneckerDelta, S, Sum, Symbol, Tuple, diff, fraction, together
 
-from . import syntax as ast
-from .errors import LatexError, Unsupported
-from .expressions import (
+from lectcode.verify import syntax as ast
+from lectcode.verify.errors import LatexError, Unsupported
+from lectcode.verify.expressions import (
     TENSORIAL,
     AtLeastZero,
     Divides,
@@ -26,11 +26,11 @@ from .expressions import (
     refresh,
     tensor,
 )
-from .facts import Facts
-from .normalform import _clear
+from lectcode.verify.facts import Facts
+from lectcode.verify.normalform import _clear
 
 
-class Meaning(Exception):
+class MeaningError(Exception):
     """A node that has no meaning in its scope; the reader adds the place."""
 
     def __init__(self, node: ast.Node | None, message: str):
@@ -122,11 +122,11 @@ class Scope:
         """S >= least, as the page says (None: some integer)."""
         before = self.minima.get(name, None)
         if before is not None and least is not None and before != least:
-            raise Meaning(None, f"{name} was said to be at least {before}, now at least {least}")
+            raise MeaningError(None, f"{name} was said to be at least {before}, now at least {least}")
         if least is not None and before is None and name in self.sizes:
             symbol = self.sizes[name]
             if not (least == 1 and symbol.is_positive):
-                raise Meaning(None, f"{name} is already in use; say that it is at least {least} before that")
+                raise MeaningError(None, f"{name} is already in use; say that it is at least {least} before that")
         self.minima[name] = before if least is None else least
 
     def define_size(self, name: str, value: Expr, where: str):
@@ -139,7 +139,7 @@ class Scope:
             d = self.size_definitions.get(s.name)
             for t in d.value.free_symbols if d else ():
                 if t == symbol:
-                    raise Meaning(None, f"{name} is defined by itself")
+                    raise MeaningError(None, f"{name} is defined by itself")
                 if t not in seen:
                     seen.add(t)
                     todo.add(t)
@@ -201,24 +201,24 @@ class Scope:
     def bind(self, entry: ast.Entry) -> dict[str, Symbol]:
         """The indices of a left-hand side as fresh symbols."""
         if entry.tensor not in self.shapes:
-            raise Meaning(entry, f"the shape of {entry.tensor} is not declared")
+            raise MeaningError(entry, f"the shape of {entry.tensor} is not declared")
         names = []
         for i in entry.indices:
             if not isinstance(i, ast.Name):
-                raise Meaning(i, "the left-hand side has plain index names only")
+                raise MeaningError(i, "the left-hand side has plain index names only")
             if i.text in names:
-                raise Meaning(i, f"the index {i.text} stands twice on the left-hand side")
+                raise MeaningError(i, f"the index {i.text} stands twice on the left-hand side")
             self.check_index(i)
             names.append(i.text)
         if len(names) != len(self.shapes[entry.tensor]):
-            raise Meaning(entry, f"{entry.tensor} has {len(self.shapes[entry.tensor])} axes, not {len(names)}")
+            raise MeaningError(entry, f"{entry.tensor} has {len(self.shapes[entry.tensor])} axes, not {len(names)}")
         return {name: fresh(name) for name in names}
 
     def check_index(self, node: ast.Name):
         """An index name must be free: neither a size nor an abbreviation nor a tensor."""
         name = node.text
         if self.is_size(name) or name in self.abbreviations or name in self.shapes or name == "L":
-            raise Meaning(node, f"{name} cannot be an index: it already has a meaning")
+            raise MeaningError(node, f"{name} cannot be an index: it already has a meaning")
 
 
 def polynomial(e: Expr) -> bool:
@@ -238,7 +238,7 @@ class _Translator:
     def visit(self, t: ast.Node, env: dict[str, Symbol]) -> Expr:
         method = getattr(self, "_" + type(t).__name__.lower(), None)
         if method is None:
-            raise Meaning(t, f"{type(t).__name__} cannot stand here")
+            raise MeaningError(t, f"{type(t).__name__} cannot stand here")
         return method(t, env)
 
     def _number(self, t, env):
@@ -250,20 +250,20 @@ class _Translator:
             return env[name]
         if name in scope.abbreviations:
             if name in self.opened:
-                raise Meaning(t, f"{name} is defined by itself")
+                raise MeaningError(t, f"{name} is defined by itself")
             abbreviation = scope.abbreviations[name]
             abbreviation.used = True
             try:
                 return _Translator(scope, (*self.opened, name)).visit(abbreviation.tree, env)
-            except Meaning as problem:
-                raise Meaning(t, f"{problem.message} (in {name}, defined at {abbreviation.where})") from None
+            except MeaningError as problem:
+                raise MeaningError(t, f"{problem.message} (in {name}, defined at {abbreviation.where})") from None
         if scope.is_size(name):
             if name in scope.size_definitions:
                 scope.size_definitions[name].used = True
             return scope.size(name)
         if name in scope.shapes:
-            raise Meaning(t, f"the tensor {name} needs its indices here")
-        raise Meaning(t, f"unknown name {name}")
+            raise MeaningError(t, f"the tensor {name} needs its indices here")
+        raise MeaningError(t, f"unknown name {name}")
 
     def _add(self, t, env):
         return sum((sign * self.visit(x, env) for sign, x in t.terms), S.Zero)
@@ -278,22 +278,22 @@ class _Translator:
         p, q = self.visit(t.numerator, env), self.visit(t.denominator, env)
         if isinstance(q, Indexed) or (q.is_positive and not q.has(*TENSORIAL)):
             return p / q
-        raise Meaning(t.denominator, "the denominator is not known to be positive")
+        raise MeaningError(t.denominator, "the denominator is not known to be positive")
 
     def _power(self, t, env):
         base, exponent = self.visit(t.base, env), self.visit(t.exponent, env)
         if not (exponent.is_Integer and 0 <= exponent <= 4):
-            raise Meaning(t.exponent, "only the powers 0 to 4 are understood")
+            raise MeaningError(t.exponent, "only the powers 0 to 4 are understood")
         return base**exponent
 
     def integral(self, t: ast.Node, env) -> Expr:
         """A subexpression that must be a whole number."""
         e = normal(self.visit(t, env))
         if not polynomial(e):
-            raise Meaning(t, "this is not always a whole number")
+            raise MeaningError(t, "this is not always a whole number")
         for entry in e.atoms(Indexed):
             if entry.base.label.name not in self.scope.integer_ranges:
-                raise Meaning(t, f"{entry.base.label} is not an integer tensor, so it cannot be used as an index")
+                raise MeaningError(t, f"{entry.base.label} is not an integer tensor, so it cannot be used as an index")
         return e
 
     def _quotient_parts(self, t: ast.Node, env):
@@ -302,7 +302,7 @@ class _Translator:
             p, q = -p, -q
         p, q = normal(p), normal(q)
         if not (polynomial(p) and polynomial(q) and q.is_positive):
-            raise Meaning(t, "floor and ceiling need a quotient of whole numbers with a positive denominator")
+            raise MeaningError(t, "floor and ceiling need a quotient of whole numbers with a positive denominator")
         return p, q
 
     def _floor(self, t, env):
@@ -315,7 +315,7 @@ class _Translator:
     def _remainder(self, t, env):
         a, b = self.integral(t.dividend, env), self.integral(t.divisor, env)
         if not b.is_positive:
-            raise Meaning(t.divisor, "the modulus is not known to be positive")
+            raise MeaningError(t.divisor, "the modulus is not known to be positive")
         return a - b * FloorQuotient(a, b)
 
     def _extremum(self, t, env):
@@ -330,7 +330,7 @@ class _Translator:
     def _sum(self, t, env):
         name = t.index.text
         if name in env:
-            raise Meaning(t.index, f"the index {name} is already bound here")
+            raise MeaningError(t.index, f"the index {name} is already bound here")
         self.scope.check_index(t.index)
         i = fresh(name)
         low, high = self._range_end(t.lower, env), self._range_end(t.upper, env)
@@ -341,46 +341,46 @@ class _Translator:
 
     def _entry(self, t, env):
         if t.tensor not in self.scope.shapes:
-            raise Meaning(t, f"the shape of {t.tensor} is not declared")
+            raise MeaningError(t, f"the shape of {t.tensor} is not declared")
         return self.indexed(t, t.tensor, env)
 
     def indexed(self, t: ast.Entry, name: str, env) -> Expr:
         """An entry of the tensor ``name`` with the indices of ``t``."""
         axes = len(self.scope.shapes[t.tensor])
         if len(t.indices) != axes:
-            raise Meaning(t, f"{t.tensor} has {axes} axes, not {len(t.indices)}")
+            raise MeaningError(t, f"{t.tensor} has {axes} axes, not {len(t.indices)}")
         if any(isinstance(i, ast.Slice) for i in t.indices):
-            raise Meaning(t, "a slice stands only inside f(..)")
+            raise MeaningError(t, "a slice stands only inside f(..)")
         if t.tensor in self.scope.definitions:
             self.scope.definitions[t.tensor].used = True
         return tensor(name)[tuple(self.integral(i, env) for i in t.indices)]
 
     def _partial(self, t, env):
         if not isinstance(t.denominator, ast.Entry):
-            raise Meaning(t.denominator, "an entry of a tensor, with its indices, is expected below the bar")
+            raise MeaningError(t.denominator, "an entry of a tensor, with its indices, is expected below the bar")
         below = t.denominator
         if below.tensor not in self.scope.shapes:
-            raise Meaning(below, f"the shape of {below.tensor} is not declared")
+            raise MeaningError(below, f"the shape of {below.tensor} is not declared")
         if isinstance(t.numerator, ast.Name) and t.numerator.text == "L":
             return self.indexed(below, self.scope.upstream.get(below.tensor, gradient_name(below.tensor)), env)
         if isinstance(t.numerator, ast.Entry):
             above = t.numerator
             if above.tensor not in self.scope.definitions:
-                raise Meaning(above, f"{above.tensor} has no definition to differentiate")
+                raise MeaningError(above, f"{above.tensor} has no definition to differentiate")
             self.indexed(above, above.tensor, env)
             definition = self.scope.definitions[above.tensor]
             value = definition.at([self.integral(i, env) for i in above.indices])
             return derivative(value, self.indexed(below, below.tensor, env))
-        raise Meaning(t.numerator, "only L or an entry of a tensor can stand above the bar")
+        raise MeaningError(t.numerator, "only L or an entry of a tensor can stand above the bar")
 
     def _window(self, kind, t, env, *more):
         function, block = t.function, t.argument
         if function not in self.scope.functions:
-            raise Meaning(t, f"the function {function} is not declared")
+            raise MeaningError(t, f"the function {function} is not declared")
         if not isinstance(block, ast.Entry) or block.tensor not in self.scope.shapes:
-            raise Meaning(block, "f takes a block of a declared tensor")
+            raise MeaningError(block, "f takes a block of a declared tensor")
         if len(block.indices) != len(self.scope.shapes[block.tensor]):
-            raise Meaning(block, f"{block.tensor} has {len(self.scope.shapes[block.tensor])} axes")
+            raise MeaningError(block, f"{block.tensor} has {len(self.scope.shapes[block.tensor])} axes")
         axes = []
         for i in block.indices:
             if isinstance(i, ast.Slice):
@@ -391,7 +391,7 @@ class _Translator:
         lengths = tuple(self.scope.resolve(a[1]) for a in axes if isinstance(a, Tuple))
         wanted = tuple(self.scope.resolve(n) for n in self.scope.functions[function])
         if lengths != wanted:
-            raise Meaning(
+            raise MeaningError(
                 block, f"f takes a window of {' x '.join(map(str, wanted))}, not {' x '.join(map(str, lengths))}"
             )
         if block.tensor in self.scope.definitions:
@@ -404,7 +404,7 @@ class _Translator:
     def _functionpartial(self, t, env):
         position = Tuple(*[self.integral(i, env) for i in t.position])
         if len(position) != len(self.scope.functions.get(t.function, ())):
-            raise Meaning(t, f"the position inside the window of {t.function} has the wrong number of indices")
+            raise MeaningError(t, f"the position inside the window of {t.function} has the wrong number of indices")
         return self._window(WindowPartial, t, env, position)
 
     def _indicator(self, t, env):
@@ -428,12 +428,12 @@ class _Translator:
                 a, b = self.integral(left, env), self.integral(right, env)
                 if sign == "divides":
                     if not a.is_positive:
-                        raise Meaning(left, "the divisor is not known to be positive")
+                        raise MeaningError(left, "the divisor is not known to be positive")
                     out *= Divides(a, b)
                     continue
                 gap = {"=": b - a, "<": b - a - 1, "<=": b - a, ">": a - b - 1, ">=": a - b}.get(sign)
                 if gap is None:
-                    raise Meaning(relation, f"the relation {sign} in a condition")
+                    raise MeaningError(relation, f"the relation {sign} in a condition")
                 out *= (IsZero if sign == "=" else AtLeastZero)(normal(gap))
         return out
 
@@ -452,7 +452,7 @@ def derivative(e: Expr, entry: Indexed) -> Expr:
     return refresh(d).xreplace(dict(zip(stand_in, entry.indices, strict=True)))
 
 
-def at_place(display, offset: int, problem: Meaning) -> LatexError:
+def at_place(display, offset: int, problem: MeaningError) -> LatexError:
     """The problem with its place in the file and the offending text."""
     if problem.node is None:
         return LatexError(display.place(offset), problem.message)

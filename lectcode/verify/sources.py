@@ -1,7 +1,8 @@
-"""Find the book and cut its displayed formulas out of the MyST sources.
+r"""Find the book and cut its displayed formulas out of the MyST sources.
 
-Only display mathematics between ``$$`` and ``$$ (label)`` is read. Inline mathematics, code, exercises and solutions say
-nothing about the book's definitions. A ``\\boxed`` anywhere else on a page is an error, so no box escapes the reader.
+Only display mathematics between ``$$`` and ``$$ (label)`` is read. Inline mathematics, code, exercises and solutions
+say nothing about the book's definitions. A ``\boxed`` anywhere else on a page is an error, so no box escapes the
+reader.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import LatexError, Place
+from lectcode.verify.errors import LatexError, Place
 
 # Directives whose content is not read: programs, and exercises (which may show wrong formulas on purpose).
 _CLOSED = re.compile(

@@ -1,26 +1,24 @@
 """What is compared with the printed formulas: the library's functions and the independent definitions.
 
-A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`; its left-hand side says which quantity it is.
-Both together select the functions here. Each gets the numbers under the names they have on the page and returns an array
-of the quantity's shape there. Geometry is read off the names of the sizes: S or S_h and S_w; P, or P_h and P_w, or P_t, P_b,
-P_l and P_r; D or D_h and D_w; K or K_h and K_w. Tensors with an axis of groups (block index) are flattened for the call.
+A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`; its left-hand side says
+which quantity it is. Both together select the functions here. Each gets the numbers under the names they have on the
+page and returns an array of the quantity's shape there. Geometry is read off the names of the sizes: S or S_h and
+S_w; P, or P_h and P_w, or P_t, P_b, P_l and P_r; D or D_h and D_w; K or K_h and K_w. Tensors with an axis of groups
+(block index) are flattened for the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
-import numba
 import numpy as np
 
 import lectcode
 from lectcode import reference
 from lectcode.kernels import ALGORITHMS
-
-from .letters import along, padding, pads, pair
-from .counterexample import pooling_derivative, pooling_function
+from lectcode.verify.letters import along, padding, pads, pair
+from lectcode.verify.world import jitted, pooling_derivative, pooling_function
 
 Numbers = dict[str, int]
 Arrays = dict[str, np.ndarray]
@@ -142,14 +140,9 @@ def _size(function, axis: int):
     return call
 
 
-@lru_cache(maxsize=2)
-def _jitted(function):
-    return numba.njit(function)
-
-
-def _pool(function, *more, backward: bool = False, jitted: bool = False, geometry: bool = False):
+def _pool(function, *more, backward: bool = False, compiled: bool = False, geometry: bool = False):
     def call(sizes, arrays):
-        extra = [_jitted(f) if jitted else f for f in more]
+        extra = [jitted(f) if compiled else f for f in more]
         first = [arrays["G"], arrays["I"]] if backward else [arrays["I"]]
         options = {"padding": padding(sizes)} if geometry else {}
         if geometry and (D := pair(sizes, "D", 1)) != (1, 1):
@@ -179,25 +172,34 @@ def _subjects() -> list[Subject]:
         options = {"algorithm": name}
         found += [
             Subject(f"conv2d ({name})", "conv", "O", _conv_forward(lectcode.conv2d, **options)),
-            Subject(f"conv2d_grad_filters ({name})", "conv", "∂F", _conv_filters(lectcode.conv2d_grad_filters, **options)),
+            Subject(
+                f"conv2d_grad_filters ({name})", "conv", "∂F", _conv_filters(lectcode.conv2d_grad_filters, **options)
+            ),
             Subject(f"conv2d_grad_input ({name})", "conv", "∂I", _conv_input(lectcode.conv2d_grad_input, **options)),
             Subject(
-                f"conv2d_grad_input ({name})", "conv", "∂I_pad", _conv_padded_input(lectcode.conv2d_grad_input, **options)
+                f"conv2d_grad_input ({name})",
+                "conv",
+                "∂I_pad",
+                _conv_padded_input(lectcode.conv2d_grad_input, **options),
             ),
         ]
-    for layer, stem, geometry in (("pool", "pool2d", False), ("avg-pool", "avg_pool2d", True), ("max-pool", "max_pool2d", True)):
+    for layer, stem, geometry in (
+        ("pool", "pool2d", False),
+        ("avg-pool", "avg_pool2d", True),
+        ("max-pool", "max_pool2d", True),
+    ):
         f, df = ((pooling_function,), (pooling_derivative,)) if layer == "pool" else ((), ())
         for module, independent in ((reference, True), (lectcode, False)):
-            jitted = layer == "pool" and not independent
+            compiled = layer == "pool" and not independent
             name = f"reference.{stem}" if independent else stem
             forward, backward = getattr(module, stem), getattr(module, f"{stem}_backward")
             found += [
-                Subject(name, layer, "O", _pool(forward, *f, jitted=jitted, geometry=geometry), independent),
+                Subject(name, layer, "O", _pool(forward, *f, compiled=compiled, geometry=geometry), independent),
                 Subject(
                     f"{name}_backward",
                     layer,
                     "∂I",
-                    _pool(backward, *df, backward=True, jitted=jitted, geometry=geometry),
+                    _pool(backward, *df, backward=True, compiled=compiled, geometry=geometry),
                     independent,
                 ),
             ]

@@ -18,7 +18,7 @@ class Node:
             yield from _nodes(getattr(self, f.name))
 
     def walk(self):
-        """This node and everything below it."""
+        """The node and everything below it."""
         yield self
         for child in self.children():
             yield from child.walk()

@@ -1,0 +1,115 @@
+"""The numbers of a formula's world: every tensor that it reads, for one choice of sizes, computed when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numba
+import numpy as np
+from sympy import Expr, Pow, Rational
+
+from lectcode.verify.cases import SCALE, random_tensor, shape_of
+from lectcode.verify.expressions import fresh
+from lectcode.verify.loopnest import LoopNest, loop_nest
+from lectcode.verify.prover import chain_rule
+from lectcode.verify.reader import Formula
+from lectcode.verify.scope import Scope
+
+
+def pooling_function(window):
+    """A function of one window whose partial derivatives all differ: sum of (1 + i + 4 j) x_ij^2."""
+    total = 0
+    for i in range(window.shape[0]):
+        for j in range(window.shape[1]):
+            total += (1 + i + 4 * j) * window[i, j] * window[i, j]
+    return total
+
+
+def pooling_derivative(window):
+    """The partial derivatives of `pooling_function`."""
+    out = np.zeros_like(window)
+    for i in range(window.shape[0]):
+        for j in range(window.shape[1]):
+            out[i, j] = 2 * (1 + i + 4 * j) * window[i, j]
+    return out
+
+
+FUNCTIONS = {"f": pooling_function, "df": pooling_derivative}
+
+
+@lru_cache(maxsize=4)
+def jitted(function):
+    """The function, compiled."""
+    return numba.njit(function)
+
+
+def divides(e: Expr) -> bool:
+    """Does the expression divide by anything?"""
+    if any(p.exp.could_extract_minus_sign() for p in e.atoms(Pow)):
+        return True
+    return any(not r.is_Integer for r in e.atoms(Rational))
+
+
+class World:
+    """Tensors by name: defined ones by the loop nest of their definition, derivatives by ``gradient``, others at
+    random.
+
+    ``gradient`` gives the loop nest of dL/dX; by default it is the chain rule. ``given`` may supply tensors that are
+    not random
+    (positions of maxima). If anything divides, all random numbers are multiples of 3600, so that averages stay whole.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        sizes: dict[str, int],
+        seed: int,
+        compiled: bool,
+        scaled: bool,
+        gradient: Callable[[str], LoopNest] | None = None,
+        given: Callable[[World, str], np.ndarray | None] | None = None,
+    ):
+        self.scope, self.sizes, self.compiled = scope, sizes, compiled
+        self.seed, self.scale = seed, SCALE if scaled else 1
+        self.gradient, self.given = gradient or self.by_chain_rule, given
+        self.known: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.known:
+            self.known[name] = self.compute(name)
+        return self.known[name]
+
+    def compute(self, name: str) -> np.ndarray:
+        """The numbers of one tensor."""
+        scope = self.scope
+        if name in scope.definitions:
+            d = scope.definitions[name]
+            return self.fill(self.nest(d.value, d.indices, scope.shapes[name]), name)
+        if name.startswith("∂"):
+            return self.fill(self.gradient(name[1:]), name[1:])
+        if self.given is not None and (given := self.given(self, name)) is not None:
+            return given
+        # Each tensor has numbers of its own, whatever was asked for before.
+        rng = np.random.default_rng([self.seed, *name.encode()])
+        return random_tensor(scope, name, self.sizes, rng, self.scale)
+
+    def nest(self, e: Expr, indices, shape) -> LoopNest:
+        """The loop nest of an expression."""
+        return loop_nest(e, tuple(indices), tuple(shape), self.compiled)
+
+    def by_chain_rule(self, tensor: str) -> LoopNest:
+        """The loop nest of dL/dX by the chain rule over the definitions."""
+        indices = tuple(fresh(f"i{k}") for k in range(len(self.scope.shapes[tensor])))
+        return self.nest(chain_rule(self.scope, tensor, indices), indices, self.scope.shapes[tensor])
+
+    def fill(self, nest: LoopNest, tensor: str | None) -> np.ndarray:
+        """Run a loop nest over an array of that tensor's shape (None: a single number)."""
+        out = np.zeros(shape_of(self.scope, tensor, self.sizes) if tensor else (), np.int64)
+        functions = {n: jitted(FUNCTIONS[n]) if self.compiled else FUNCTIONS[n] for n in nest.functions}
+        return nest(out, {t: self[t] for t in nest.tensors}, self.sizes, functions)
+
+    def value(self, formula: Formula, e: Expr) -> np.ndarray:
+        """The values of an expression over the indices of a formula."""
+        shape = self.scope.shapes[formula.tensor] if formula.indices else ()
+        return self.fill(self.nest(e, formula.indices.values(), shape), formula.tensor if formula.indices else None)

@@ -1,0 +1,1 @@
+"""Tests of lectcode.verify: the checker is checked."""

@@ -1,0 +1,118 @@
+"""What the grammar reads, and that it says where it stops."""
+
+import pytest
+
+from lectcode.verify import syntax as ast
+from lectcode.verify.grammar import GrammarError, parse, plain_name
+from lectcode.verify.latex import latex_name
+
+N, H, P, S, h = (ast.Name(x) for x in "NHPSh")
+H_OUT = ast.Name("H_out")
+
+
+def relation(left, sign, right):
+    return (ast.Relation((left, right), (sign,)),)
+
+
+READ = [
+    (r"h \cdot S", (ast.Product((h, S)),)),
+    (r"hS", (ast.Product((h, S)),)),
+    (r"H + 2P - 1", (ast.Add(((1, H), (1, ast.Product((ast.Number(2), P))), (-1, ast.Number(1)))),)),
+    (r"\frac{H}{S}", (ast.Quotient(H, S),)),
+    (r"\left\lfloor \frac{H}{S} \right\rfloor", (ast.Floor(ast.Quotient(H, S)),)),
+    (r"\lceil H \rceil", (ast.Ceiling(H),)),
+    (r"\max\left(h, S\right)", (ast.Extremum("max", (h, S)),)),
+    (r"\min\{h, S\}", (ast.Extremum("min", (h, S)),)),
+    (r"H \bmod S", (ast.Remainder(H, S),)),
+    (r"K^2", (ast.Power(ast.Name("K"), ast.Number(2)),)),
+    (r"\mathbf{I}[h, h + 1]", (ast.Entry("I", (h, ast.Add(((1, h), (1, ast.Number(1)))))),)),
+    (r"\mathbf{I}_{pad}[h]", (ast.Entry("I_pad", (h,)),)),
+    (r"f(\mathbf{I}[h:S])", (ast.Apply("f", ast.Entry("I", (ast.Slice(h, S),))),)),
+    (r"\partial_{h} f(\mathbf{I}[h:S])", (ast.FunctionPartial((h,), "f", ast.Entry("I", (ast.Slice(h, S),))),)),
+    (r"\sum_{h=0}^{H} h \cdot S + P", (ast.Add(((1, ast.Sum(h, ast.Number(0), H, ast.Product((h, S)))), (1, P))),)),
+    (r"\prod_{h=0}^{H} h", (ast.Sum(h, ast.Number(0), H, h, "prod"),)),
+    (
+        r"\mathbf{1}_{0 \leq h < S}",
+        (ast.Indicator(ast.Condition((ast.Relation((ast.Number(0), h, S), ("<=", "<")),))),),
+    ),
+    (
+        r"\mathbb{1}_{h = S \text{ and } S \mid h}",
+        (ast.Indicator(ast.Condition((*relation(h, "=", S), *relation(S, "divides", h)))),),
+    ),
+    (r"\delta_{h, S}", (ast.Kronecker(h, S),)),
+    (
+        r"\begin{cases} h & \text{if } h < S \\ 0 & \text{otherwise.} \end{cases}",
+        (ast.Cases(((h, ast.Condition(relation(h, "<", S))), (ast.Number(0), None))),),
+    ),
+    (r"\frac{\partial L}{\partial \mathbf{I}[h]}", (ast.Partial(ast.Name("L"), ast.Entry("I", (h,))),)),
+    (r"\mathbf{I} \in \mathbb{R}^{N \times (H + P)}", relation(
+        ast.Name("I"), "in", ast.Reals((N, ast.Product((ast.Add(((1, H), (1, P))),)))))),
+    (r"P \in \mathbb{Z}_{\geq 0}", relation(P, "in", ast.Integers(0))),
+    (r"P \in \mathbb{Z}_{> 0}", relation(P, "in", ast.Integers(1))),
+    (r"P \in \mathbb{Z}^+", relation(P, "in", ast.Integers(1))),
+    (r"S \in \mathbb{Z} \ \ \text{and}  \ \ S \geq 1", (
+        *relation(S, "in", ast.Integers()), *relation(S, ">=", ast.Number(1)))),
+    (r"h \in \{0, \ldots, H - 1\}", relation(
+        h, "in", ast.SetOf((ast.Number(0), ast.Dots(), ast.Add(((1, H), (-1, ast.Number(1)))))))),
+    (r"f: \mathbb{R}^{H \times S} \rightarrow \mathbb{R}", (ast.Mapping("f", ast.Reals((H, S)), ast.Reals()),)),
+    (r"\text{shape}(\mathbf{I}) = (N, H)", relation(ast.Shape(ast.Name("I")), "=", ast.Tuple((N, H)))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("latex", "tree"), READ, ids=[latex for latex, _ in READ])
+def test_reads(latex, tree):
+    assert parse(latex) == tree
+
+
+REFUSED = [  # formula, the token at which reading stops, its offset
+    (r"h * S", "*", 2),
+    (r"h / S", "/", 2),
+    (r"\sin(h)", r"\sin", 0),
+    (r"\sum_{h} h", "}", 7),
+    (r"\mathbf{I}[h", "", 12),
+    (r"\frac{h}", "", 8),
+    (r"h + ", "", 3),
+    (r"0.5 h", "5", 2),
+    (r"\delta_{hS}", "}", 10),
+    (r"\begin{cases} h & \text{if } h < S \end{cases}", r"\begin{cases}", 0),
+    (r"\int h", r"\int", 0),
+    (r"N \times H", r"\times", 2),
+    (r"{h}", "{", 0),
+]
+
+
+@pytest.mark.parametrize(("latex", "token", "offset"), REFUSED, ids=[r[0] for r in REFUSED])
+def test_refuses_and_points_at_the_token(latex, token, offset):
+    with pytest.raises(GrammarError) as problem:
+        parse(latex)
+    assert (problem.value.token, problem.value.offset) == (token, offset)
+
+
+NAMES = [
+    (r"\mathbf{I}_{pad}", "I_pad"),
+    (r"C_{\text{out}}", "C_out"),
+    (r"K_h'", "K_h'"),
+    (r"K'_h", "K_h'"),
+    (r"\tilde{\mathbf{G}}", "G~"),
+    (r"\widehat{G}_{pad}", "G^_pad"),
+    (r"\Gamma", "Gamma"),
+    (r"\ell", "ell"),
+]
+
+
+@pytest.mark.parametrize(("latex", "name"), NAMES)
+def test_names_lose_their_fonts(latex, name):
+    assert plain_name(latex) == name
+    for bold in (False, True):
+        assert plain_name(latex_name(name, bold)) == name
+
+
+def test_a_sum_ends_at_plus():
+    (tree,) = parse(r"\sum_{h=0}^{H} \mathbf{F}[h] + \mathbf{B}[h]")
+    assert isinstance(tree, ast.Add)
+    assert isinstance(tree.terms[0][1], ast.Sum)
+
+
+def test_subtracted_parentheses_stay_together():
+    (tree,) = parse(r"H - (h - S)")
+    assert tree != parse(r"H - h - S")[0]

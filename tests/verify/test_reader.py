@@ -1,0 +1,186 @@
+"""Reading pages: what defines, what does not, and that everything else is refused with its place."""
+
+import pytest
+
+from lectcode.verify import LatexError
+from lectcode.verify.reader import read_book, read_text
+
+HEAD = r"""---
+proofs: 1
+---
+$$
+\begin{aligned}
+\mathbf{X} & \in \mathbb{R}^{A \times E} \\
+\mathbf{V} & \in \mathbb{R}^{E} \\
+\mathbf{O} & \in \mathbb{R}^{A} \\
+\end{aligned}
+$$
+
+$$
+\boxed{\mathbf{O}[a] = \sum_{e=0}^{E-1} \mathbf{X}[a, e] \cdot \mathbf{V}[e]}
+$$ (toy-forward)
+
+$$
+\mathbf{G} = \frac{\partial L}{\partial \mathbf{O}} \in \mathbb{R}^{A}
+$$
+"""
+FORWARD = r"\mathbf{O}[a] = \sum_{e=0}^{E-1} \mathbf{X}[a, e] \cdot \mathbf{V}[e]"
+BOX = r"""
+$$
+\boxed{\frac{\partial L}{\partial \mathbf{V}[e]} = \sum_{a=0}^{A-1} \mathbf{G}[a] \cdot \mathbf{X}[a, e]}
+$$ (toy-grad)
+"""
+
+
+def test_reads_a_page():
+    book = read_text(HEAD + BOX)
+    assert [(f.kind, f.label) for f in book.formulas] == [("definition", "toy-forward"), ("gradient", "toy-grad")]
+
+
+def test_the_lecture_is_read_whole(lecture):
+    assert [r.text.strip() for r, _ in lecture.unread] == []
+    assert sum(f.boxed for f in lecture.formulas) == 27
+    assert len(lecture.sections) == 3
+
+
+SILENT = [
+    ("inline", r"In line $\mathbf{O}[a] = 7$ and $Q = \frac{1$."),
+    ("code", "```{code-cell}\nbox = r'$$ \\boxed{x} $$'\n```"),
+    ("exercise", "```{exercise}\n:label: ex\n$$\n\\boxed{\\mathbf{O}[a] = 7}\n$$\n```"),
+    ("solution", "```{solution-start} ex\n```\n\n$$\n\\boxed{\\mathbf{O}[a] = 7}\n$$\n\n```{solution-end}\n```"),
+    ("comment", "<!--\n$$\n\\boxed{\\mathbf{O}[a] = 7}\n$$\n-->"),
+    ("example", "$$\n\\underbrace{1 + 2}_{\\text{three}} = 3\n$$"),
+]
+
+
+@pytest.mark.parametrize("text", [s[1] for s in SILENT], ids=[s[0] for s in SILENT])
+def test_says_nothing_about_definitions(text):
+    assert len(read_text(HEAD + text + "\n" + BOX).formulas) == 2
+
+
+REFUSED = [  # what is wrong, text before the box, the box, words of the message
+    ("unread box", "", BOX.replace(r"\cdot", r"\star"), r"text:21:\d+: not understood here \(at '\\\\star'\)"),
+    (
+        "unclassified",
+        "",
+        "\n$$\n\\boxed{a < b}\n$$ (toy-grad)\n",
+        "neither a definition nor a gradient nor an identity",
+    ),
+    ("unlabelled", "", BOX.replace(" (toy-grad)", ""), "a boxed formula needs a label"),
+    ("box in the text", "$\\boxed{a}$\n", BOX, "must stand between"),
+    ("box in a line", "see $$x$$ here\n", BOX, r"\$\$ must open its own line"),
+    ("math directive", "```{math}\nx\n```\n", BOX, "between"),
+    ("open display", "", BOX + "\n$$\nx\n", "never closed"),
+    ("open block", "", BOX + "\n```{note}\n", "never closed"),
+    ("open solution", "```{solution-start} x\n```\n", BOX, "without solution-end"),
+    ("beside the box", "", BOX.replace(r"\boxed", r"x = \boxed"), "nothing stands beside it"),
+    ("unknown name", "", BOX.replace("X}[a, e]", "X}[a, q]"), r"unknown name q \(at 'q'\)"),
+    ("unknown size", "", BOX.replace("A-1", "Q-1"), r"unknown name Q"),
+    ("undeclared", "", BOX.replace(r"\mathbf{X}", r"\mathbf{Y}"), "the shape of Y is not declared"),
+    ("axes", "", BOX.replace("X}[a, e]", "X}[a]"), "X has 2 axes, not 1"),
+    ("bound twice", "", BOX.replace("_{a=0}", "_{e=0}"), "the index e is already bound"),
+    ("index is a size", "", BOX.replace("_{a=0}", "_{A=0}"), "A cannot be an index"),
+    ("repeated index", "", BOX.replace("V}[e]}", "X}[e, e]}"), "stands twice on the left-hand side"),
+    ("real index", "", BOX.replace("X}[a, e]", "X}[a, \\mathbf{V}[e]]"), "V is not an integer tensor"),
+    ("fraction index", "", BOX.replace("X}[a, e]", "X}[a, \\frac{e}{A}]"), "not always a whole number"),
+    ("label twice", "", BOX.replace("toy-grad", "toy-forward"), "label toy-forward is used twice"),
+    ("number of proofs", "", BOX + BOX.replace("toy-grad", "again"), "promises 1 proofs, the page has 2"),
+    ("unused name", "$$\nb = a + 1\n$$\n", BOX, "nothing uses b"),
+    ("unused size", "$$\nB = A + 1\n$$\n", BOX, "nothing uses B"),
+    ("defined twice", "$$\nb = a\n$$\n\n$$\nb = a\n$$\n", BOX, "b is already defined at text:"),
+    ("defined by itself", "$$\nb = b + a\n$$\n", BOX, "b is defined by itself"),
+    (
+        "cycle",
+        "$$\n\\begin{aligned}\nb &= c \\\\\nc &= b\n\\end{aligned}\n$$\n",
+        BOX.replace("X}[a, e]", "X}[a, b]"),
+        "b is defined by itself",
+    ),
+    (
+        "size cycle",
+        "$$\n\\begin{aligned}\nB &= A + 1 \\\\\nA &= B\n\\end{aligned}\n$$\n",
+        BOX,
+        "A is defined by itself",
+    ),
+    ("tensor twice", "$$\n\\mathbf{O}[a] = 0\n$$\n", BOX, "O is already defined at text:"),
+    (
+        "wrong range",
+        "",
+        BOX.replace("e]}\n", "e]}, \\quad e \\in \\{0, \\ldots, A - 1\\}\n"),
+        "nothing stands beside it",
+    ),
+    (
+        "range",
+        "",
+        BOX.replace("[a, e]}", "[a, e], \\quad e \\in \\{0, \\ldots, A - 1\\}}"),
+        "gives e the range 0 to E - 1",
+    ),
+    (
+        "range of nothing",
+        "",
+        BOX.replace("[a, e]}", "[a, e], \\quad q \\in \\{0, \\ldots, A - 1\\}}"),
+        "q is not an index",
+    ),
+    (
+        "wrong G",
+        "$$\n\\mathbf{G} = \\frac{\\partial L}{\\partial \\mathbf{O}} \\in \\mathbb{R}^{E}\n$$\n",
+        BOX,
+        "shape",
+    ),
+    ("late minimum", "$$\nA \\geq 3\n$$\n", BOX, "say that it is at least 3 before"),
+    ("verbatim", "$$\n\\boxed{" + FORWARD + "}\n$$ (again)\n", BOX, "already defined, in the same words"),
+]
+
+
+@pytest.mark.parametrize(("before", "box", "message"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
+def test_refuses(before, box, message):
+    with pytest.raises(LatexError, match=message):
+        read_text(HEAD + before + box)
+
+
+def test_front_matter_must_promise():
+    with pytest.raises(LatexError, match="proofs: 1 is missing"):
+        read_text((HEAD + BOX).split("---\n", 2)[2])
+    with pytest.raises(LatexError, match="whole number"):
+        read_text((HEAD + BOX).replace("proofs: 1", "proofs: many"))
+
+
+def test_an_error_names_file_line_and_token(altered):
+    folder = altered("conv-gradients", r"\mathbf{G}[n, c_{\text{out}}, h, w].", r"\mathbf{G}[n, c_{\text{out}}, h, q].")
+    with pytest.raises(LatexError) as problem:
+        read_book(folder)
+    assert str(problem.value) == "chapters/conv-gradients.md:12:168: unknown name q (at 'q')"
+
+
+def test_a_shape_may_follow_the_definition_but_not_the_use():
+    shape = "$$\n\\mathbf{Y} \\in \\mathbb{R}^{E}\n$$\n\n"
+    definition = "$$\n\\mathbf{Y}[e] = 2 \\mathbf{V}[e]\n$$\n\n"
+    use = BOX.replace(r"\mathbf{X}[a, e]", r"\mathbf{X}[a, e] \cdot \mathbf{Y}[e]")
+    assert len(read_text(HEAD + definition + shape + use).formulas) == 3
+    with pytest.raises(LatexError, match="the shape of Y is not declared"):
+        read_text(HEAD + definition + use + shape)
+    with pytest.raises(LatexError, match="the shape of Y is not declared"):
+        read_text(HEAD + definition + BOX)
+
+
+def test_rows_continue_after_signs():
+    box = r"""
+$$
+\boxed{
+\begin{aligned}
+\frac{\partial L}{\partial \mathbf{V}[e]}
+& = \sum_{a=0}^{A-1} \\
+& \quad \mathbf{G}[a] \\
+& \qquad \cdot \mathbf{X}[a, e]
+\end{aligned}
+}
+$$ (toy-grad)
+"""
+    with pytest.raises(LatexError):  # a row that begins with a tensor is a row of its own
+        read_text(HEAD + box)
+    assert len(read_text(HEAD + box.replace("{A-1} \\\\\n& \\quad", "{A-1}")).formulas) == 2
+
+
+def test_another_shape_starts_a_new_section():
+    again = HEAD.split("---\n", 2)[2].replace(r"\times E", r"\times E \times E").replace("[a, e]", "[a, e, e]")
+    book = read_text(HEAD + BOX + again.replace("toy-forward", "toy-second"))
+    assert [f.section for f in book.formulas] == [0, 0, 1]
