@@ -37,6 +37,7 @@ from lectcode.verify.derivation import derive
 from lectcode.verify.errors import LatexError, Refuted, Unsupported, VerificationError
 from lectcode.verify.prover import prove
 from lectcode.verify.report import check, check_chapter, ledger
+from lectcode.verify.sheet import formula_sheet
 
 __all__ = [
     "LatexError",
@@ -46,6 +47,7 @@ __all__ = [
     "check",
     "check_chapter",
     "derive",
+    "formula_sheet",
     "ledger",
     "prove",
 ]

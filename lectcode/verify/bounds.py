@@ -8,15 +8,16 @@ outside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, reduce
 from operator import mul
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Symbol, Tuple
 
 from lectcode.verify.errors import Refuted, Unsupported
-from lectcode.verify.expressions import FloorQuotient, Window, WindowPartial, normal
-from lectcode.verify.normalform import Term, terms
+from lectcode.verify.expressions import FloorQuotient, ProductOver, Window, WindowPartial, normal
+from lectcode.verify.normalform import terms
 from lectcode.verify.prover import facts_of
 from lectcode.verify.reader import Formula
 from lectcode.verify.scope import Scope
@@ -65,32 +66,41 @@ def reads(formula: Formula) -> list[Read]:
     sides = [formula.right] if formula.kind != "identity" else [formula.left, formula.right]
     for side in sides:
         for term in terms(side):
-            for what, index, length in _reads_of(scope, term):
-                found.append(Read(what, scope.resolve(index), scope.resolve(length), own + term.at_least, term.zero))
-    return found
+            inside = own + term.at_least
+            for f in (*term.factors, *_integer_entries((*term.at_least, *term.zero))):
+                found += _reads_of(scope, f, inside, term.zero)
+    return [replace(r, index=scope.resolve(r.index), length=scope.resolve(r.length)) for r in found]
 
 
-def _reads_of(scope: Scope, term: Term):
-    todo = list(term.factors) + [x for e in (*term.at_least, *term.zero) for x in e.atoms(Indexed)]
-    for f in todo:
-        entry = f.base if isinstance(f, Pow) else f
-        if isinstance(entry, Indexed):
-            for i, n in zip(entry.indices, shape_behind(scope, entry.base.label.name), strict=True):
-                yield str(entry), i, n
-            todo += [x for i in entry.indices for x in i.atoms(Indexed) if x not in todo]
-        elif isinstance(entry, (Window, WindowPartial)):
-            axes = entry.args[2:-1] if isinstance(entry, WindowPartial) else entry.args[2:]
-            for a, n in zip(axes, scope.shape(entry.args[1].name), strict=True):
-                if isinstance(a, Tuple):
-                    yield str(entry), a[0], n
-                    yield str(entry), a[0] + a[1] - 1, n
-                else:
-                    yield str(entry), a, n
-            if isinstance(entry, WindowPartial):
-                for p, n in zip(entry.args[-1], entry.extents, strict=True):
-                    yield str(entry), p, n
-        else:
-            raise Unsupported(f"the reads of {entry}")
+def _integer_entries(es) -> list[Expr]:
+    """The entries of integer tensors in conditions or indices."""
+    return sorted({x for e in es for x in e.atoms(Indexed)}, key=str)
+
+
+def _reads_of(scope: Scope, f: Expr, guards: tuple, equations: tuple) -> Iterator[Read]:
+    """The reads of one factor, under the guards and equations that hold where it is evaluated."""
+    if isinstance(f, Pow):
+        f = f.base
+    if isinstance(f, Indexed):
+        for i, n in zip(f.indices, shape_behind(scope, f.base.label.name), strict=True):
+            yield Read(str(f), i, n, guards, equations)
+        for entry in _integer_entries(f.indices):
+            yield from _reads_of(scope, entry, guards, equations)
+    elif isinstance(f, ProductOver):
+        body, i, low, high = f.args
+        for term in terms(body):
+            for g in term.factors:
+                yield from _reads_of(scope, g, (*guards, i - low, high - i, *term.at_least), (*equations, *term.zero))
+    elif isinstance(f, (Window, WindowPartial)):
+        axes = f.args[2:-1] if isinstance(f, WindowPartial) else f.args[2:]
+        for a, n in zip(axes, scope.shape(f.args[1].name), strict=True):
+            for i in (a[0], a[0] + a[1] - 1) if isinstance(a, Tuple) else (a,):
+                yield Read(str(f), i, n, guards, equations)
+        if isinstance(f, WindowPartial):
+            for p, n in zip(f.args[-1], f.extents, strict=True):
+                yield Read(str(f), p, n, guards, equations)
+    else:
+        raise Unsupported(f"the reads of {f}")
 
 
 def check_bounds(formula: Formula) -> Bounds:

@@ -8,6 +8,7 @@ within 1e-6 of the whole number.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numba
@@ -18,7 +19,7 @@ from lectcode.verify.cases import _numbers, sizes_of
 from lectcode.verify.errors import Refuted
 from lectcode.verify.loopnest import LoopNest, operations
 from lectcode.verify.reader import Book, Formula
-from lectcode.verify.subjects import Subject, argmax_of_windows, family, subjects
+from lectcode.verify.subjects import GIVEN, Subject, family, fits, subjects
 from lectcode.verify.world import World, divides
 
 SHAPES = 2000
@@ -76,9 +77,8 @@ class Oracle:
             return world.nest(printed.right, printed.indices.values(), scope.shapes[tensor])
 
         def given(world: World, name: str) -> np.ndarray | None:
-            if name in ("A_h", "A_w") and name in scope.integer_ranges and self.layer(formula) == "max-pool":
-                return argmax_of_windows(sizes, world["I"])[name == "A_w"]
-            return None
+            supply = GIVEN.get((self.layer(formula), name))
+            return supply(sizes, world) if supply else None
 
         world = World(scope, sizes, seed, self.compiled, self.scaled(formula), gradient, given)
         return world
@@ -132,11 +132,13 @@ class Oracle:
     def choices(self, formula: Formula, limit: int) -> list[dict[str, int]]:
         """The sizes on which a formula is run: at most ``limit``, and no more than its loops do in a few seconds."""
         found, budget = [], _STEPS if self.compiled else _STEPS // 500
-        for sizes in sizes_of(formula.scope, limit):
+        for sizes in sizes_of(formula.scope, 2 * limit):
+            if not fits(self.layer(formula), sizes):
+                continue
             if formula.kind != "size":
                 budget -= _numbers((self.steps(formula),), sizes)[0]
             found.append(sizes)
-            if budget < 0:
+            if budget < 0 or len(found) == limit:
                 break
         if not found:
             raise Refuted(f"{formula.place}: there are no small sizes on which {formula.name} could be run")
@@ -163,7 +165,7 @@ class Oracle:
 
     def compare(self, formula: Formula, subject: Subject, printed: np.ndarray, numbers: World):
         """The subject's result must be the printed one, entry by entry."""
-        arrays = _AsFloat(numbers, formula)
+        arrays = _Given(numbers)
         try:
             got = np.asarray(subject.call(numbers.sizes, arrays))
         except (KeyError, IndexError, TypeError, ValueError) as problem:
@@ -198,19 +200,21 @@ class Oracle:
         return Run(formula, (), (), len(choices), 0)
 
 
-class _AsFloat(dict):
-    """The tensors that a subject takes, as float64, under the names of the page."""
+class _Given(Mapping):
+    """The tensors of a formula's world as float64, for the functions under test; the given derivative is called G."""
 
-    def __init__(self, numbers: World, formula: Formula):
-        super().__init__()
-        scope = formula.scope
-        output = next(iter(scope.upstream), "O")
-        names = [n for n in ("I", "F", "B") if n in scope.shapes]
-        if formula.kind == "gradient":
-            names.append(scope.upstream.get(output, "G"))
-        for name in names:
-            key = "G" if name == scope.upstream.get(output) else name
-            self[key] = np.asarray(numbers[name], dtype=np.float64)
+    def __init__(self, numbers: World):
+        self.numbers, scope = numbers, numbers.scope
+        self.names = {("G" if name in scope.upstream.values() else name): name for name in scope.shapes}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.asarray(self.numbers[self.names[name]], dtype=np.float64)
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __len__(self):
+        return len(self.names)
 
 
 def _work(sizes: dict[str, int]) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .reader import read_book
-from .sources import Display, find_book
+from lectcode.verify.reader import read_book
+from lectcode.verify.sources import Display, find_book
 
 
 class FormulaSheet:

@@ -9,7 +9,7 @@ S_w; P, or P_h and P_w, or P_t, P_b, P_l and P_r; D or D_h and D_w; K or K_h and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,8 @@ from lectcode.verify.letters import along, padding, pads, pair
 from lectcode.verify.world import jitted, pooling_derivative, pooling_function
 
 Numbers = dict[str, int]
-Arrays = dict[str, np.ndarray]
-FAMILIES = ("max-pool", "avg-pool", "pool", "conv")
+Arrays = Mapping[str, np.ndarray]
+FAMILIES = ("max-pool", "avg-pool-border", "avg-pool", "pool", "conv", "receptive-field")  # the longer ones first
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def family(label: str | None) -> str | None:
 def subjects(label: str | None, quantity: str) -> list[Subject]:
     """Everything that computes this quantity of this layer."""
     layer = family(label)
+    if quantity == "I_pad" and layer:
+        layer = "conv"
     if quantity in ("H_out", "W_out"):
         return [s for s in _ALL if s.quantity == quantity] if layer else []
     return [s for s in _ALL if s.family == layer and s.quantity == quantity]
@@ -61,21 +63,26 @@ def _flat(array: np.ndarray, axis: int, axes: int) -> np.ndarray:
     return np.ascontiguousarray(array).reshape(*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])
 
 
-def _conv(arrays: Arrays, sizes: Numbers):
-    """I, F, B, G as the library takes them, the number of groups, and a function that restores the axis of groups."""
-    some = next(arrays[name] for name in ("I", "G", "I_pad") if name in arrays)
-    grouped = some.ndim == 5
-    groups = some.shape[1] if grouped else 1
+def _conv(arrays: Arrays, sizes: Numbers, names: str):
+    """The named tensors as the library takes them, the geometry, and a function that restores the axis of groups.
+
+    A picture without batch and channels gets both; an axis of groups is merged with the one behind it.
+    """
+    first = arrays["I" if "I" in names else "G"]
+    grouped = first.ndim == 5
+    groups = first.shape[1] if grouped else 1
     flat = {}
-    for name, array in arrays.items():
+    for name in names:
         if name == "F":
-            flat[name] = _flat(array, 0, 4)
+            flat[name] = _flat(arrays[name], 0, 4)
         elif name == "B":
-            flat[name] = _flat(array, 0, 1)
-        elif name in ("I", "G", "I_pad"):
-            flat[name] = _flat(array, 1, 4)
+            flat[name] = _flat(arrays[name], 0, 1) if name in arrays else None
+        else:
+            flat[name] = _flat(_planes(arrays[name]), 1, 4)
 
     def restore(out: np.ndarray, axis: int) -> np.ndarray:
+        if first.ndim == 2:
+            return out[0, 0]
         if not grouped:
             return out
         return out.reshape(*out.shape[:axis], groups, out.shape[axis] // groups, *out.shape[axis + 1 :])
@@ -83,17 +90,22 @@ def _conv(arrays: Arrays, sizes: Numbers):
     return flat, {**_geometry(sizes), "groups": groups}, restore
 
 
+def _planes(array: np.ndarray) -> np.ndarray:
+    """With batch and channels in front where the page leaves them out."""
+    return array[None, None] if array.ndim == 2 else array
+
+
 def _conv_forward(function, **options):
     def call(sizes, arrays):
-        a, geometry, restore = _conv(arrays, sizes)
-        return restore(function(a["I"], a["F"], a.get("B"), **geometry, **options), 1)
+        a, geometry, restore = _conv(arrays, sizes, "IFB")
+        return restore(function(a["I"], a["F"], a["B"], **geometry, **options), 1)
 
     return call
 
 
 def _conv_bias(function):
     def call(sizes, arrays):
-        a, _, restore = _conv(arrays, sizes)
+        a, _, restore = _conv(arrays, sizes, "G")
         return restore(function(a["G"]), 0)
 
     return call
@@ -101,7 +113,7 @@ def _conv_bias(function):
 
 def _conv_filters(function, **options):
     def call(sizes, arrays):
-        a, geometry, restore = _conv(arrays, sizes)
+        a, geometry, restore = _conv(arrays, sizes, "IG")
         return restore(function(a["G"], a["I"], pair(sizes, "K"), **geometry, **options), 0)
 
     return call
@@ -109,7 +121,7 @@ def _conv_filters(function, **options):
 
 def _conv_input(function, **options):
     def call(sizes, arrays):
-        a, geometry, restore = _conv(arrays, sizes)
+        a, geometry, restore = _conv(arrays, sizes, "GF")
         return restore(function(a["G"], a["F"], (sizes["H"], sizes["W"]), **geometry, **options), 1)
 
     return call
@@ -119,7 +131,7 @@ def _conv_padded_input(function, **options):
     """The gradient of the padded input is the gradient of an input of that size without padding."""
 
     def call(sizes, arrays):
-        a, geometry, restore = _conv(arrays, sizes)
+        a, geometry, restore = _conv(arrays, sizes, "GF")
         (top, bottom), (left, right) = geometry.pop("padding")
         size = (top + sizes["H"] + bottom, left + sizes["W"] + right)
         return restore(function(a["G"], a["F"], size, **geometry, **options), 1)
@@ -128,7 +140,7 @@ def _conv_padded_input(function, **options):
 
 
 def _pad(sizes, arrays):
-    a, geometry, restore = _conv(arrays, sizes)
+    a, geometry, restore = _conv(arrays, sizes, "I")
     return restore(reference.pad(a["I"], geometry["padding"]), 1)
 
 
@@ -140,16 +152,33 @@ def _size(function, axis: int):
     return call
 
 
-def _pool(function, *more, backward: bool = False, compiled: bool = False, geometry: bool = False):
+def _pool(function, *more, backward: bool = False, compiled: bool = False, **options):
     def call(sizes, arrays):
         extra = [jitted(f) if compiled else f for f in more]
-        first = [arrays["G"], arrays["I"]] if backward else [arrays["I"]]
-        options = {"padding": padding(sizes)} if geometry else {}
-        if geometry and (D := pair(sizes, "D", 1)) != (1, 1):
-            options["dilation"] = D
-        return function(*first, *extra, pair(sizes, "K"), pair(sizes, "S"), **options)
+        names = ("G", "I") if backward else ("I",)
+        given = [np.ascontiguousarray(_planes(arrays[n])) for n in names]
+        where = {} if more else {"padding": padding(sizes)}
+        if not more and pair(sizes, "D", 1) != (1, 1):
+            where["dilation"] = pair(sizes, "D")
+        out = function(*given, *extra, pair(sizes, "K"), pair(sizes, "S"), **where, **options)
+        return out[0, 0] if arrays["I"].ndim == 2 else out
 
     return call
+
+
+def _field(number: int):
+    def call(sizes, arrays):
+        k, s, d, p = ([int(x) for x in arrays[name]] for name in "ksdp")
+        return np.array(reference.receptive_field(k, s, d, p)[number])
+
+    return call
+
+
+def fits(layer: str | None, sizes: Numbers) -> bool:
+    """Does the library accept these sizes? Every window of a padded pooling has to meet the input."""
+    if layer in ("max-pool", "avg-pool", "avg-pool-border"):
+        return all(max(pads(sizes, axis)) < along(sizes, "K", axis) for axis in (0, 1))
+    return True
 
 
 def _subjects() -> list[Subject]:
@@ -183,27 +212,25 @@ def _subjects() -> list[Subject]:
                 _conv_padded_input(lectcode.conv2d_grad_input, **options),
             ),
         ]
-    for layer, stem, geometry in (
-        ("pool", "pool2d", False),
-        ("avg-pool", "avg_pool2d", True),
-        ("max-pool", "max_pool2d", True),
+    for layer, stem, options in (
+        ("pool", "pool2d", {}),
+        ("avg-pool", "avg_pool2d", {}),
+        ("avg-pool-border", "avg_pool2d", {"count_include_pad": False}),
+        ("max-pool", "max_pool2d", {}),
     ):
         f, df = ((pooling_function,), (pooling_derivative,)) if layer == "pool" else ((), ())
         for module, independent in ((reference, True), (lectcode, False)):
             compiled = layer == "pool" and not independent
             name = f"reference.{stem}" if independent else stem
             forward, backward = getattr(module, stem), getattr(module, f"{stem}_backward")
+            call_forward = _pool(forward, *f, compiled=compiled, **options)
+            call_backward = _pool(backward, *df, backward=True, compiled=compiled, **options)
             found += [
-                Subject(name, layer, "O", _pool(forward, *f, compiled=compiled, geometry=geometry), independent),
-                Subject(
-                    f"{name}_backward",
-                    layer,
-                    "∂I",
-                    _pool(backward, *df, backward=True, compiled=compiled, geometry=geometry),
-                    independent,
-                ),
+                Subject(name, layer, "O", call_forward, independent),
+                Subject(f"{name}_backward", layer, "∂I", call_backward, independent),
             ]
-    found.append(Subject("reference.pad", "avg-pool", "I_pad", _pad, True))
+    for number, quantity in enumerate("rea"):
+        found.append(Subject("reference.receptive_field", "receptive-field", quantity, _field(number), True))
     for axis, quantity in enumerate(("H_out", "W_out")):
         found += [
             Subject("reference.output_size", "", quantity, _size(reference.output_size, axis), True),
@@ -215,14 +242,40 @@ def _subjects() -> list[Subject]:
 _ALL = _subjects()
 
 
-def argmax_of_windows(sizes: Numbers, I: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def argmax_of_windows(sizes: Numbers, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
     """Row and column, inside each window, of its first largest value in row-major order."""
+    I = arrays["I"]
     (K_h, K_w), (S_h, S_w) = pair(sizes, "K"), pair(sizes, "S")
-    H_out = reference.output_size(I.shape[2], K_h, stride=S_h)
-    W_out = reference.output_size(I.shape[3], K_w, stride=S_w)
-    rows = np.zeros((*I.shape[:2], H_out, W_out), np.int64)
+    rows = np.zeros((*I.shape[:2], sizes["H_out"], sizes["W_out"]), np.int64)
     columns = np.zeros_like(rows)
     for n, c, h, w in np.ndindex(rows.shape):
         window = I[n, c, h * S_h : h * S_h + K_h, w * S_w : w * S_w + K_w]
         rows[n, c, h, w], columns[n, c, h, w] = divmod(int(window.argmax()), K_w)
     return rows, columns
+
+
+def positions_in_input(sizes: Numbers, arrays: Arrays) -> np.ndarray:
+    """How many positions of each window lie in the input and not in the padding."""
+    M = np.zeros((sizes["H_out"], sizes["W_out"]), np.int64)
+    for at in np.ndindex(M.shape):
+        counts = [
+            reference.divisor(
+                sizes["HW"[a]],
+                at[a],
+                along(sizes, "K", a),
+                along(sizes, "S", a),
+                pads(sizes, a),
+                count_include_pad=False,
+            )
+            for a in (0, 1)
+        ]
+        M[at] = counts[0] * counts[1]
+    return M
+
+
+# Tensors of the page that are not free: the positions of maxima, and the divisors of averages at the border.
+GIVEN: dict[tuple[str, str], Callable[[Numbers, Arrays], np.ndarray]] = {
+    ("max-pool", "A_h"): lambda sizes, arrays: argmax_of_windows(sizes, arrays)[0],
+    ("max-pool", "A_w"): lambda sizes, arrays: argmax_of_windows(sizes, arrays)[1],
+    ("avg-pool-border", "M"): positions_in_input,
+}
