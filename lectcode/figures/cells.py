@@ -4,8 +4,6 @@ import numpy as np
 
 from lectcode.figures.canvas import BLUE, GREEN, INK, ORANGE, PALE, PURPLE, cell, outline, sheet, styled, tint
 
-GAP = 1.0  # between two grids, in cells
-
 
 def _words(number, digits):
     """Write a number with a fixed number of digits, or with as many as it needs, and a real minus sign."""
@@ -13,21 +11,21 @@ def _words(number, digits):
     return words.replace("-", "\N{MINUS SIGN}")
 
 
-def _row(panels, *, digits=None, width=8.5):
-    """Draw grids side by side.
+def _row(panels, *, digits=None, gap=1.0, width=8.5):
+    """Draw grids side by side, `gap` cells apart.
 
     Each panel has `title`; `numbers`, a (H, W) array; and, if need be, `color`, the title's; `faces`, H lists of W
     colours of cells; and `outlines`, a list of (top, left, height, width, color) or (..., color, line style).
     """
     shapes = [panel["numbers"].shape for panel in panels]
-    lefts = np.cumsum([0.0] + [columns + GAP for _, columns in shapes])
-    right, bottom = lefts[-1] - GAP, max(rows for rows, _ in shapes)
+    lefts = np.cumsum([0.0] + [columns + gap for _, columns in shapes])
+    right, bottom = lefts[-1] - gap, max(rows for rows, _ in shapes)
     figure, ax = sheet(width, -0.9, bottom + 0.1, -0.1, right + 0.1)
     size = 72 * width / (right + 0.2)  # a cell in points
     for panel, left in zip(panels, lefts[:-1], strict=True):
         numbers, faces = panel["numbers"], panel.get("faces")
         texts = {place: _words(number, digits) for place, number in np.ndenumerate(numbers)}
-        font = min(13, 1.35 * size / max(map(len, texts.values())), 0.5 * size)
+        font = min(13, 1.25 * size / max(map(len, texts.values())), 0.5 * size)
         for (i, j), words in texts.items():
             cell(ax, i, left + j, faces[i][j] if faces else "white")
             ax.text(left + j + 0.5, i + 0.5, words, ha="center", va="center", fontsize=font)
@@ -86,7 +84,7 @@ def matrices(panels, *, digits=2, width=8.5):
         hues = np.where(numbers > 0, ORANGE, BLUE)
         faces = [[tint(*pair) for pair in zip(*line, strict=True)] for line in zip(hues, strengths, strict=True)]
         row.append({"title": title, "numbers": numbers, "faces": faces})
-    return _row(row, digits=digits, width=width)
+    return _row(row, digits=digits, gap=0.4, width=width)
 
 
 @styled

@@ -23,7 +23,7 @@ def axis_windows(H, K, *, stride, padding):
     fitting = (H_pad - K) // stride + 1
     last = (fitting - 1) * stride + K  # from here on nothing is read
     right = max(H_pad, fitting * stride + K)
-    figure, ax = sheet(8.5, -0.8, fitting + 2.3, -0.1, right + 4.3)
+    figure, ax = sheet(8.5, -0.8, fitting + 2.05, -0.1, right + 4.3)
     for i in range(H_pad):
         cell(ax, 0, i, "white" if before <= i < before + H else PALE)
         if i >= last:
