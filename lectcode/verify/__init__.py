@@ -49,6 +49,7 @@ __all__ = [
     "derive",
     "formula_sheet",
     "identity_table",
+    "identity_table",
     "ledger",
     "prove",
 ]
