@@ -49,7 +49,6 @@ __all__ = [
     "derive",
     "formula_sheet",
     "identity_table",
-    "identity_table",
     "ledger",
     "prove",
 ]
