@@ -36,7 +36,7 @@ the formula given: proved for all sizes
 from lectcode.verify.derivation import derive
 from lectcode.verify.errors import LatexError, Refuted, Unsupported, VerificationError
 from lectcode.verify.prover import prove
-from lectcode.verify.report import check, check_chapter, ledger
+from lectcode.verify.report import check, check_chapter, identity_table, ledger
 from lectcode.verify.sheet import formula_sheet
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "check_chapter",
     "derive",
     "formula_sheet",
+    "identity_table",
     "ledger",
     "prove",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lectcode.verify.errors import VerificationError
-from lectcode.verify.report import NOT_CHECKED, ledger_table, verify_all
+from lectcode.verify.report import NOT_CHECKED, identity_table, ledger_table, verify_all
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,10 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         rows = verify_all(options.chapters, not options.without_bounds, progress)
+        general = identity_table()
     except (VerificationError, OSError, ValueError) as problem:
         print(f"not verified: {problem}", file=sys.stderr)
         return 1
     print(ledger_table(rows))
+    print(f"\n{general}")
     reasons = [message for row in rows for message in row.failures]
     if any(row.bounds_skipped for row in rows) and not options.without_bounds:
         reasons.append(f"bounds: {NOT_CHECKED}; --without-bounds accepts that")

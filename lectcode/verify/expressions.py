@@ -157,9 +157,19 @@ def fresh(name: str) -> Dummy:
     return Dummy(name, integer=True)
 
 
+def _is_expanded(e: Expr) -> bool:
+    """Is this a sum of monomials already? (Most indices are, and asking is quicker than expanding.)"""
+    return all(
+        m.is_Atom or (m.is_Mul and all(f.is_Atom or (f.is_Pow and f.base.is_Atom) for f in m.args))
+        for m in (e.args if e.is_Add else (e,))
+    )
+
+
 @lru_cache(maxsize=100_000)
 def normal(e: Expr) -> Expr:
     """Expand a polynomial; inside tensors, expand every index."""
+    if _is_expanded(e):
+        return e
     if isinstance(e, Indexed):
         return e.base[tuple(normal(i) for i in e.indices)]
     if isinstance(e, (Window, WindowPartial)):
@@ -167,7 +177,7 @@ def normal(e: Expr) -> Expr:
     if e.has(FloorQuotient):
         floors = {f: FloorQuotient(normal(f.args[0]), normal(f.args[1])) for f in e.atoms(FloorQuotient)}
         e = e.xreplace(floors)
-    return expand(e)
+    return expand(e, power_base=False, power_exp=False, log=False, basic=False)
 
 
 def refresh(e: Expr) -> Expr:

@@ -176,10 +176,11 @@ WINOGRAD = ((2, 3), (4, 3), (6, 3), (2, 5), (3, 2))
 
 @dataclass(frozen=True)
 class Outcome:
-    """An identity that holds, and how many wrong versions of it were rejected."""
+    """An identity that holds, for what it holds, and how many wrong versions of it were rejected."""
 
     name: str
     rejected: int
+    scope: str = "for all sizes"
 
 
 def prove_identity(identity: Identity) -> Outcome:
@@ -213,7 +214,7 @@ def prove_winograd(m: int, r: int) -> Outcome:
                 raise Refuted(f"{name}: a changed entry was not noticed")
             M[at] = before
             rejected += 1
-    return Outcome(name, rejected)
+    return Outcome(name, rejected, "for all numbers")
 
 
 def prove_all(progress: Callable = iter) -> list[Outcome]:

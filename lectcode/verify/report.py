@@ -14,10 +14,12 @@ from pathlib import Path
 
 from lectcode.verify.bounds import Bounds, available, check_bounds
 from lectcode.verify.errors import Refuted, VerificationError
+from lectcode.verify.identities import prove_all
 from lectcode.verify.oracle import Oracle, Run
 from lectcode.verify.prover import Proof, prove_formula
 from lectcode.verify.reader import Book, Formula, read_book
 from lectcode.verify.sources import contents, find_book
+from lectcode.verify.theorems import THEOREMS, prove_theorem
 
 NOT_CHECKED = "not checked here (z3-solver is not installed)"
 _CLAIMS = ("gradient", "identity", "size")
@@ -208,6 +210,18 @@ def ledger(folder: Path | str | None = None) -> Table:
     rows = verify_all(folder)
     _raise_failures(rows)
     return ledger_table(rows)
+
+
+def identity_table() -> Table:
+    """Identities of the convolution layer and theorems on sizes, each with the wrong versions that were rejected."""
+    rows = [(o.name, o.scope, f"{o.rejected} rejected") for o in prove_all()]
+    for theorem in THEOREMS:
+        if available():
+            prove_theorem(theorem)
+            rows.append((theorem.name, "for all sizes (z3)", "1 refuted by a model"))
+        else:
+            rows.append((theorem.name, NOT_CHECKED, "-"))
+    return Table(("statement", "proved", "wrong versions"), rows)
 
 
 def ledger_table(rows: list[Row]) -> Table:
