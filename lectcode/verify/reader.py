@@ -23,11 +23,11 @@ from pathlib import Path
 from sympy import Expr, Symbol
 
 from lectcode.verify import syntax as ast
-from lectcode.verify.errors import LatexError, Place, Unsupported, VerificationError
+from lectcode.verify.errors import LatexError, MeaningError, Place, Unsupported, VerificationError
 from lectcode.verify.expressions import FloorQuotient, normal
 from lectcode.verify.grammar import GrammarError, parse
 from lectcode.verify.rows import Row, rows
-from lectcode.verify.scope import Abbreviation, Definition, MeaningError, Scope
+from lectcode.verify.scope import Abbreviation, Definition, Scope
 from lectcode.verify.sources import Display, Page, contents, cut, read_page
 
 
