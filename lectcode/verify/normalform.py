@@ -21,8 +21,8 @@ each other.
 R6 *Shift.* An index i of a sum over Z may be replaced by j - r or r - j (r free of i): a bijection of Z.
 
 `difference.difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of
-all symbols that satisfy the facts. What has no rule raises `Unsupported`: the prover can fail to see that two expressions
-are equal, but not call different ones equal.
+all symbols that satisfy the facts. What has no rule raises `Unsupported`: the prover can fail to see that two
+expressions are equal, but not call different ones equal.
 """
 
 from __future__ import annotations

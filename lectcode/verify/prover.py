@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer, S
 
+from lectcode.verify.cases import sizes_of
 from lectcode.verify.chainrule import chain_rule, with_sizes_written_out, written_out
 from lectcode.verify.difference import difference
 from lectcode.verify.errors import LatexError, Refuted, Unsupported
@@ -107,6 +108,10 @@ def prove_formula(formula: Formula) -> Proof:
     """
     if formula.kind == "size":
         return prove_size(formula)
+    if not sizes_of(formula.scope, 1, distinct=False):
+        raise Refuted(
+            f"{formula.place}: no small sizes satisfy what the page says, so {formula.name} would say nothing"
+        )
     if formula.kind not in ("gradient", "identity"):
         raise LatexError(formula.place, f"a {formula.kind} is not proved, it is compared with its reference")
     try:
@@ -174,8 +179,7 @@ def prove(definitions: str, gradient: str) -> Proof:
     body = gradient.strip().removeprefix("$$").removesuffix("$$").strip()
     if not body.startswith(r"\boxed"):
         body = rf"\boxed{{{body}}}"
-    text = f"---\nproofs: 1\n---\n{definitions}\n\n$$\n{body}\n$$ (given)\n"
-    book: Book = read_text(text, "definitions")
+    book: Book = read_text(f"{definitions}\n\n$$\n{body}\n$$ (given)\n", "definitions", promised=False)
     formula = book.formulas[-1]
     formula.label = "the formula given"
     return prove_formula(formula)
