@@ -12,7 +12,9 @@ from pathlib import Path
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Sum, Symbol
 
-from lectcode.verify.errors import Refuted, Unsupported
+from lectcode.verify.chainrule import chain_rule, contributing, mentions, with_sizes_written_out, written_out
+from lectcode.verify.difference import difference
+from lectcode.verify.errors import MeaningError, Refuted, Unsupported
 from lectcode.verify.expressions import (
     AtLeastZero,
     IsZero,
@@ -27,11 +29,11 @@ from lectcode.verify.expressions import (
 from lectcode.verify.facts import Facts
 from lectcode.verify.grammar import GrammarError, parse
 from lectcode.verify.latex import Writer, latex_name
-from lectcode.verify.normalform import _solvable, difference
-from lectcode.verify.prover import chain_rule, contributing, facts_of, mentions, scope_resolved, written_out
+from lectcode.verify.normalform import solvable
+from lectcode.verify.prover import facts_of
 from lectcode.verify.reader import Formula
 from lectcode.verify.report import open_book
-from lectcode.verify.scope import MeaningError, Scope
+from lectcode.verify.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def eliminated(p: Piece, facts: Facts) -> tuple[Piece, Symbol, Expr] | None:
         if not isinstance(c, IsZero):
             continue
         e = c.args[0]
-        i = next((b for b in reversed(bound) if e.has(b) and _solvable(e, b)), None)
+        i = next((b for b in reversed(bound) if e.has(b) and solvable(e, b)), None)
         if i is None:
             continue
         factor = e.coeff(i)
@@ -229,10 +231,10 @@ def _right(f: Formula) -> str:
 
 def equal(scope: Scope, a: Expr, b: Expr, facts: Facts) -> bool:
     """Are two expressions equal, as they are or written out?"""
-    if not difference(scope_resolved(scope, a), scope_resolved(scope, b), facts):
+    if not difference(with_sizes_written_out(scope, a), with_sizes_written_out(scope, b), facts):
         return True
     a, b = written_out(scope, a), written_out(scope, b)
-    return not difference(scope_resolved(scope, a), scope_resolved(scope, b), facts)
+    return not difference(with_sizes_written_out(scope, a), with_sizes_written_out(scope, b), facts)
 
 
 def derive_formula(formula: Formula) -> Derivation:

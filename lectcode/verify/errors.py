@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lectcode.verify import syntax as ast
+
 
 @dataclass(frozen=True)
 class Place:
@@ -39,3 +41,11 @@ class Unsupported(VerificationError):  # noqa: N818
 
 class Refuted(VerificationError, AssertionError):  # noqa: N818
     """A statement that was not proved, or that a computed value contradicts."""
+
+
+class MeaningError(Exception):
+    """A node that has no meaning in its scope; the reader adds the place."""
+
+    def __init__(self, node: ast.Node | None, message: str):
+        self.node, self.message = node, message
+        super().__init__(message)

@@ -10,7 +10,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sympy import Dummy, Expr, Function, Indexed, IndexedBase, Integer, KroneckerDelta, S, Sum, Symbol, Tuple, expand
+from sympy import (
+    Dummy,
+    Expr,
+    Function,
+    Indexed,
+    IndexedBase,
+    Integer,
+    KroneckerDelta,
+    Number,
+    S,
+    Sum,
+    Symbol,
+    Tuple,
+    expand,
+)
 
 from lectcode.verify.errors import Unsupported
 
@@ -159,10 +173,11 @@ def fresh(name: str) -> Dummy:
 
 def _is_expanded(e: Expr) -> bool:
     """Is this a sum of monomials already? (Most indices are, and asking is quicker than expanding.)"""
-    return all(
-        m.is_Atom or (m.is_Mul and all(f.is_Atom or (f.is_Pow and f.base.is_Atom) for f in m.args))
-        for m in (e.args if e.is_Add else (e,))
-    )
+
+    def plain(f: Expr) -> bool:  # an Indexed calls itself an atom, whatever its indices are
+        return isinstance(f, (Symbol, Number)) or (f.is_Pow and isinstance(f.base, Symbol))
+
+    return all(plain(m) or (m.is_Mul and all(map(plain, m.args))) for m in (e.args if e.is_Add else (e,)))
 
 
 @lru_cache(maxsize=100_000)

@@ -20,18 +20,16 @@ R5 *Rename.* Terms are equal when a bijection of their bound indices carries one
 each other.
 R6 *Shift.* An index i of a sum over Z may be replaced by j - r or r - j (r free of i): a bijection of Z.
 
-`difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of all symbols
-that satisfy the facts. What has no rule raises `Unsupported`: the prover can fail to see that two expressions are
-equal, but not call different ones equal.
+`difference.difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of
+all symbols that satisfy the facts. What has no rule raises `Unsupported`: the prover can fail to see that two
+expressions are equal, but not call different ones equal.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import permutations
 
-from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, S, Sum, Symbol, Tuple, cancel
+from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, S, Sum, Symbol, Tuple
 
 from lectcode.verify.errors import Unsupported
 from lectcode.verify.expressions import (
@@ -107,7 +105,7 @@ def terms(e: Expr) -> list[Term]:
     if isinstance(e, (KroneckerDelta, IsZero)):
         return [Term(zero=(normal(e.args[0] - e.args[1] if isinstance(e, KroneckerDelta) else e.args[0]),))]
     if isinstance(e, AtLeastZero):
-        return [Term(at_least=tuple(_clear(normal(e.args[0]))))]
+        return [Term(at_least=tuple(cleared(normal(e.args[0]))))]
     if isinstance(e, Divides):
         d, n = e.args
         _positive(d)
@@ -154,7 +152,7 @@ def _sum(e: Sum) -> list[Term]:
             raise Unsupported(f"the limits of {e}")
         if low.has(*TENSORIAL) or high.has(*TENSORIAL):
             raise Unsupported(f"a range that depends on a tensor: {e}")
-        guards += _clear(normal((i - low).xreplace(names))) + _clear(normal((high - i).xreplace(names)))
+        guards += cleared(normal((i - low).xreplace(names))) + cleared(normal((high - i).xreplace(names)))
     head = Term(bound=tuple(names.values()), at_least=tuple(guards))
     return [head.times(_renamed(t)) for t in terms(e.function.xreplace(names))]
 
@@ -164,13 +162,13 @@ def _positive(q: Expr):
         raise Unsupported(f"division by {q}, which is not known to be a positive integer")
 
 
-def _clear(g: Expr) -> list[Expr]:
+def cleared(g: Expr) -> list[Expr]:
     """Guards without floor, max or min that together say g >= 0 (the second half of R2)."""
     for kind, sign in ((Largest, -1), (Smallest, 1)):
         for m in sorted(g.atoms(kind), key=str):
             if g.coeff(m) != sign or (g - sign * m).has(m):
                 raise Unsupported(f"{m} in the guard {g} >= 0")
-            return [h for a in m.args for h in _clear(normal(g - sign * m + sign * a))]
+            return [h for a in m.args for h in cleared(normal(g - sign * m + sign * a))]
     floors = sorted(g.atoms(FloorQuotient), key=str)
     if len(floors) == 1:
         f, (p, q) = floors[0], floors[0].args
@@ -179,7 +177,7 @@ def _clear(g: Expr) -> list[Expr]:
         if not rest.has(f) and c in (1, -1):
             _positive(q)
             # -floor(p/q) + n >= 0 iff qn >= p - q + 1;  floor(p/q) + n >= 0 iff -n <= floor(p/q) iff -qn <= p
-            return _clear(normal(q * rest - p + q - 1) if c == -1 else normal(p + q * rest))
+            return cleared(normal(q * rest - p + q - 1) if c == -1 else normal(p + q * rest))
     return [g]
 
 
@@ -222,12 +220,12 @@ def reduced(t: Term, facts: Facts, steps: list | None = None) -> Term | None:
         twins = [g for g in t.at_least if normal(-g) in t.at_least]
         if twins:
             rest = tuple(g for g in t.at_least if g not in twins)
-            t = replace(t, at_least=rest, zero=(*t.zero, *{_one_sign(g) for g in twins}))
+            t = replace(t, at_least=rest, zero=(*t.zero, *{one_sign(g) for g in twins}))
         if any(e.is_number and e != 0 for e in t.zero):
             return None
         if S.Zero in t.zero:
             t = replace(t, zero=tuple(e for e in t.zero if e != 0))
-        solved = next(((e, i) for e in t.zero for i in t.bound if _solvable(e, i)), None)
+        solved = next(((e, i) for e in t.zero for i in t.bound if solvable(e, i)), None)
         if solved is None:
             break
         e, i = solved
@@ -237,117 +235,23 @@ def reduced(t: Term, facts: Facts, steps: list | None = None) -> Term | None:
         t = t.substitute({i: value})
         if steps is not None:
             steps.append(t)
-    t = replace(t, at_least=tuple(h for g in t.at_least for h in _clear(g)))
+    t = replace(t, at_least=tuple(h for g in t.at_least for h in cleared(g)))
     if any(g.is_number and g < 0 for g in t.at_least):
         return None
     guards = tuple(dict.fromkeys(g for g in t.at_least if not facts.imply(g)))
-    zero = tuple(dict.fromkeys(_one_sign(e) for e in t.zero))
+    zero = tuple(dict.fromkeys(one_sign(e) for e in t.zero))
     out = replace(t, at_least=guards, zero=zero)
     if out.coefficient == 0:
         return None
     return out
 
 
-def _solvable(e: Expr, i: Symbol) -> bool:
+def solvable(e: Expr, i: Symbol) -> bool:
+    """Is i, with coefficient 1 or -1, given by the equation e = 0?"""
     c = e.coeff(i)
     return c in (1, -1) and not (e - c * i).has(i)
 
 
-def _one_sign(e: Expr) -> Expr:
+def one_sign(e: Expr) -> Expr:
+    """The one of e and -e that stands for the equation e = 0."""
     return normal(-e) if e.could_extract_minus_sign() else e
-
-
-def contradictory(t: Term, facts: Facts) -> bool:
-    """R4, second half: some guard g >= 0 although the other guards imply g <= -1."""
-    return any(facts.imply(-g - 1, [h for h in t.at_least if h != g]) for g in t.at_least)
-
-
-def shifted(t: Term) -> Term:
-    """R6: from the first factor to the last, make each index a bare bound index where a shift can do that."""
-    pinned: set[Symbol] = set()
-    t = replace(t, factors=tuple(sorted(t.factors, key=entry_head)))
-    for k in range(len(t.factors)):
-        for p in range(len(entry_indices(t.factors[k]))):
-            e = entry_indices(t.factors[k])[p]
-            if e in t.bound:
-                pinned.add(e)
-                continue
-            i = next((b for b in t.bound if b not in pinned and e.has(b) and _solvable(e, b)), None)
-            if i is None:
-                continue
-            j, c = fresh(i.name), e.coeff(i)
-            rest = e - c * i
-            t = replace(t, bound=tuple(j if b == i else b for b in t.bound)).substitute({i: normal(c * (j - rest))})
-            pinned.add(j)
-    return t
-
-
-def matching(a: Term, b: Term, facts: Facts) -> dict | None:
-    """R5: a bijection of bound indices that carries a to b, coefficients aside; None when none is found."""
-    heads = sorted(entry_head(f) for f in a.factors)
-    if len(a.bound) != len(b.bound) or heads != sorted(entry_head(f) for f in b.factors):
-        return None
-
-    def accept(names: dict) -> dict | None:
-        left = [i for i in a.bound if i not in names]
-        right = [j for j in b.bound if j not in names.values()]
-        if len(left) > 5:
-            return None
-        for choice in permutations(right):
-            full = {**names, **dict(zip(left, choice, strict=True))}
-            c = a.substitute(full)
-            if (
-                Counter(c.factors) == Counter(b.factors)
-                and {_one_sign(e) for e in c.zero} == {_one_sign(e) for e in b.zero}
-                and all(facts.imply(g, b.at_least) for g in c.at_least)
-                and all(facts.imply(g, c.at_least) for g in b.at_least)
-            ):
-                return full
-        return None
-
-    def walk(rest: tuple, others: tuple, names: dict) -> dict | None:
-        if not rest:
-            return accept(names)
-        for k, other in enumerate(others):
-            if entry_head(other) != entry_head(rest[0]):
-                continue
-            more = dict(names)
-            for i, j in zip(entry_indices(rest[0]), entry_indices(other), strict=True):
-                if i in a.bound and j in b.bound:
-                    if more.get(i, j) != j or (i not in more and j in more.values()):
-                        break
-                    more[i] = j
-            else:
-                found = walk(rest[1:], others[:k] + others[k + 1 :], more)
-                if found is not None:
-                    return found
-        return None
-
-    return walk(a.factors, b.factors, {})
-
-
-def _collect(ts: list[Term], facts: Facts) -> list[Term]:
-    """Add up terms that match (R5)."""
-    left: list[Term] = []
-    for t in ts:
-        for k, u in enumerate(left):
-            names = matching(t, u, facts)
-            if names is not None:
-                left[k] = replace(u, coefficient=cancel(u.coefficient + t.coefficient.xreplace(names)))
-                break
-        else:
-            left.append(t)
-    return [t for t in left if t.coefficient != 0]
-
-
-def difference(lhs: Expr, rhs: Expr, facts: Facts) -> list[Term]:
-    """What is left of lhs - rhs; [] proves that they are equal."""
-    minus = Term(coefficient=S.NegativeOne)
-    ts = [reduced(t, facts) for t in [*terms(lhs), *(minus.times(t) for t in terms(rhs))]]
-    left = _collect([t for t in ts if t is not None], facts)
-    if left:
-        left = [t for t in left if not contradictory(t, facts)]
-    if left:
-        again = _collect([s for t in left if (s := reduced(shifted(t), facts)) is not None], facts)
-        left = again if len(again) < len(left) else left
-    return left

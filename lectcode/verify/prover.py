@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, Integer, S, Sum
+from sympy import Expr, Integer, S
 
+from lectcode.verify.cases import sizes_of
+from lectcode.verify.chainrule import chain_rule, with_sizes_written_out, written_out
+from lectcode.verify.difference import difference
 from lectcode.verify.errors import LatexError, Refuted, Unsupported
-from lectcode.verify.expressions import FloorQuotient, Window, WindowPartial, fresh, gradient_name, refresh, tensor
+from lectcode.verify.expressions import fresh
 from lectcode.verify.facts import Facts
 from lectcode.verify.letters import along, pads
-from lectcode.verify.normalform import Term, difference
+from lectcode.verify.normalform import Term
 from lectcode.verify.reader import Book, Formula, read_text
-from lectcode.verify.scope import Scope, derivative
 
 
 @dataclass(frozen=True)
@@ -36,58 +38,6 @@ class Proof:
 
     def __str__(self):
         return f"{self.formula.name}: proved for all sizes"
-
-
-def mentions(e: Expr, name: str) -> bool:
-    """Does the expression contain entries of that tensor?"""
-    return any(x.base.label.name == name for x in e.atoms(Indexed)) or any(
-        x.args[1].name == name for x in e.atoms(Window, WindowPartial)
-    )
-
-
-def contributing(scope: Scope) -> list[str]:
-    """The defined tensors that the output (whose derivative is given) is computed from, and the output itself."""
-    found = [name for name in scope.upstream if name in scope.definitions]
-    if not found:
-        raise Unsupported("no output: G = dL/dO is not declared for a tensor that has a definition")
-    for name in found:  # grows while it is read
-        value = scope.definitions[name].value
-        found += [d for d in scope.definitions if d not in found and mentions(value, d)]
-    return found
-
-
-def chain_rule(scope: Scope, name: str, indices) -> Expr:
-    """dL/dX[indices], one step of the chain rule over the definitions that mention X."""
-    entry = tensor(name)[tuple(indices)]
-    total, users = S.Zero, 0
-    for user in contributing(scope):
-        definition = scope.definitions[user]
-        if user == name or not mentions(definition.value, name):
-            continue
-        users += 1
-        above = tensor(scope.upstream.get(user, gradient_name(user)))[definition.indices]
-        ends = [(i, 0, n - 1) for i, n in zip(definition.indices, scope.shape(user), strict=True)]
-        total += refresh(Sum(above * derivative(definition.value, entry), *reversed(ends)))
-    if not users:
-        raise Unsupported(f"the output does not depend on {name} by the definitions given")
-    return total
-
-
-def written_out(scope: Scope, e: Expr) -> Expr:
-    """The expression with every defined tensor and every derivative but the given one written out."""
-    contributors = contributing(scope) if scope.upstream else []
-    for _ in range(20):
-        values = {}
-        for x in e.atoms(Indexed):
-            name = x.base.label.name
-            if name in scope.definitions:
-                values[x] = scope.definitions[name].at(x.indices)
-            elif name.startswith("∂") and name[1:] in scope.shapes and contributors:
-                values[x] = chain_rule(scope, name[1:], x.indices)
-        if not values:
-            return e
-        e = e.xreplace(values)
-    raise Unsupported("the definitions do not end")
 
 
 def facts_of(formula: Formula) -> Facts:
@@ -113,27 +63,14 @@ def residue(formula: Formula) -> tuple[list[Term], Proof]:
     """What is left of wanted - printed, and the comparison made; an empty list is a proof."""
     scope, known = formula.scope, facts_of(formula)
     want, have = wanted(formula), formula.right
-    first = difference(scope_resolved(scope, want), scope_resolved(scope, have), known)
+    first = difference(with_sizes_written_out(scope, want), with_sizes_written_out(scope, have), known)
     if not first:
         return [], Proof(formula, want, have, False)
     full_want, full_have = written_out(scope, want), written_out(scope, have)
     if (full_want, full_have) == (want, have):
         return first, Proof(formula, want, have, False)
-    left = difference(scope_resolved(scope, full_want), scope_resolved(scope, full_have), known)
+    left = difference(with_sizes_written_out(scope, full_want), with_sizes_written_out(scope, full_have), known)
     return left, Proof(formula, full_want, full_have, True)
-
-
-def scope_resolved(scope: Scope, e: Expr) -> Expr:
-    """Write out defined sizes everywhere in an expression."""
-    values = {}
-    for name, d in scope.size_definitions.items():
-        value = scope.resolve(scope.sizes[name])
-        if value != scope.sizes[name]:
-            values[scope.sizes[name]] = value
-        for f in d.value.atoms(FloorQuotient):
-            if (named := scope.resolve(f)) != f:
-                values[f] = named
-    return e.xreplace(values) if values else e
 
 
 def prove_size(formula: Formula) -> Proof:
@@ -171,6 +108,10 @@ def prove_formula(formula: Formula) -> Proof:
     """
     if formula.kind == "size":
         return prove_size(formula)
+    if not sizes_of(formula.scope, 1, distinct=False):
+        raise Refuted(
+            f"{formula.place}: no small sizes satisfy what the page says, so {formula.name} would say nothing"
+        )
     if formula.kind not in ("gradient", "identity"):
         raise LatexError(formula.place, f"a {formula.kind} is not proved, it is compared with its reference")
     try:
@@ -238,8 +179,7 @@ def prove(definitions: str, gradient: str) -> Proof:
     body = gradient.strip().removeprefix("$$").removesuffix("$$").strip()
     if not body.startswith(r"\boxed"):
         body = rf"\boxed{{{body}}}"
-    text = f"---\nproofs: 1\n---\n{definitions}\n\n$$\n{body}\n$$ (given)\n"
-    book: Book = read_text(text, "definitions")
+    book: Book = read_text(f"{definitions}\n\n$$\n{body}\n$$ (given)\n", "definitions", promised=False)
     formula = book.formulas[-1]
     formula.label = "the formula given"
     return prove_formula(formula)

@@ -23,12 +23,14 @@ from pathlib import Path
 from sympy import Expr, Symbol
 
 from lectcode.verify import syntax as ast
-from lectcode.verify.errors import LatexError, Place, Unsupported, VerificationError
+from lectcode.verify.errors import LatexError, MeaningError, Place, Unsupported, VerificationError
 from lectcode.verify.expressions import FloorQuotient, normal
 from lectcode.verify.grammar import GrammarError, parse
 from lectcode.verify.rows import Row, rows
-from lectcode.verify.scope import Abbreviation, Definition, MeaningError, Scope
+from lectcode.verify.scope import Abbreviation, Definition, Scope
 from lectcode.verify.sources import Display, Page, contents, cut, read_page
+
+ANY_NUMBER = -1  # of proofs on a page that promises none
 
 
 @dataclass
@@ -111,9 +113,12 @@ def read_book(folder: Path) -> Book:
     return read_pages([read_page(path, folder) for path in contents(folder)])
 
 
-def read_text(text: str, file: str = "text") -> Book:
-    """Read one MyST text as a book of its own."""
-    return read_pages([cut(text, file)])
+def read_text(text: str, file: str = "text", promised: bool = True) -> Book:
+    """Read one MyST text as a book of its own; without ``promised``, its front matter need not count the proofs."""
+    page = cut(text, file)
+    if not promised:
+        page.proofs = ANY_NUMBER
+    return read_pages([page])
 
 
 def read_pages(pages: list[Page]) -> Book:
@@ -163,7 +168,7 @@ class _Reader:
             raise LatexError(
                 Place(page.file, 1), f"proofs: {len(claims)} is missing in the front matter of a page with boxes"
             )
-        if page.proofs is not None and page.proofs != len(claims):
+        if page.proofs is not None and page.proofs not in (len(claims), ANY_NUMBER):
             raise LatexError(
                 Place(page.file, 1), f"the front matter promises {page.proofs} proofs, the page has {len(claims)}"
             )
@@ -366,6 +371,8 @@ class _Reader:
 
     def definition(self, row, r, label) -> Formula:
         left, right = r.sides
+        if left.tensor in self.scope.upstream.values():
+            raise MeaningError(left, f"{left.tensor} is the given derivative, so it cannot be defined")
         indices = self.scope.bind(left)
         value = self.scope.expression(right, indices)
         mentioned = {x.tensor for x in right.walk() if isinstance(x, ast.Entry)}
@@ -407,6 +414,8 @@ class _Reader:
 
     def dimension(self, scope: Scope, d: ast.Node) -> Expr:
         if isinstance(d, ast.Name) and d.text not in scope.abbreviations:
+            if d.text == "L":
+                raise MeaningError(d, "L is the loss, so it cannot be a size")
             scope.size(d.text)
         n = normal(scope.expression(d))
         if n.has(FloorQuotient):

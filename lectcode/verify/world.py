@@ -10,9 +10,9 @@ import numpy as np
 from sympy import Expr, Pow, Rational
 
 from lectcode.verify.cases import SCALE, random_tensor, shape_of
+from lectcode.verify.chainrule import chain_rule
 from lectcode.verify.expressions import fresh
 from lectcode.verify.loopnest import LoopNest, loop_nest
-from lectcode.verify.prover import chain_rule
 from lectcode.verify.reader import Formula
 from lectcode.verify.scope import Scope
 

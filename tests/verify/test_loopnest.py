@@ -152,6 +152,22 @@ def test_no_function_to_compare_with_is_an_error():
     assert subjects("toy", "O") == []
 
 
+def test_a_gradient_without_a_kernel_is_compared_with_the_chain_rule():
+    toy = TOY.replace("FORMULA", r"\sum_{a=0}^{A-1} \mathbf{X}[a] \cdot \mathbf{1}_{a = 2 e}").replace(
+        "proofs: 0", "proofs: 1"
+    )
+    toy += "\n$$\n\\mathbf{G} = \\frac{\\partial L}{\\partial \\mathbf{O}} \\in \\mathbb{R}^{E}\n$$\n"
+    toy += "\n$$\n\\boxed{\\frac{\\partial L}{\\partial \\mathbf{X}[a]} = SUM \\mathbf{G}[e] \\cdot \\mathbf{1}_{a = 2 e}}\n$$ (g)\n"
+    for total, right in ((r"\sum_{e=0}^{E-1}", True), (r"\sum_{e=1}^{E-1}", False)):
+        book = read_text(toy.replace("SUM", total))
+        oracle = Oracle(book, compile_loops=False, shapes=100)
+        if right:
+            assert oracle.run(book.formulas[-1]).references == ("the chain rule",)
+        else:
+            with pytest.raises(Refuted, match="the chain rule differ"):
+                oracle.run(book.formulas[-1])
+
+
 def test_no_shapes_is_an_error(altered):
     # Windows of 9 rows never fit into pictures of at most 8.
     folder = altered("pooling", r"f & : \mathbb{R}^{K \times K}", r"K & \geq 9 \\ f & : \mathbb{R}^{K \times K}")

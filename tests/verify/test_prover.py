@@ -167,6 +167,12 @@ def test_nothing_is_proved_without_a_given_derivative():
         prove(declared_only, DF + SUMS + G + r" \cdot " + PAD)
 
 
+def test_nothing_is_proved_about_sizes_that_do_not_exist():
+    nowhere = LAYER.replace(r"P & \geq 0", r"P & \geq 0 \\ R & = 0 \cdot K_h \\ \mathbf{Y} & \in \mathbb{R}^{R}")
+    with pytest.raises(Refuted, match="no small sizes satisfy what the page says"):
+        prove(nowhere, DF + SUMS + G + r" \cdot " + PAD)
+
+
 def test_a_tensor_the_output_does_not_use_has_no_gradient():
     definitions = LAYER + "\n$$\n\\mathbf{Y} \\in \\mathbb{R}^{N}\n$$\n"
     with pytest.raises(Refuted, match="does not depend on Y"):

@@ -10,10 +10,11 @@ from itertools import product
 
 from sympy import Add, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, diff, expand, preorder_traversal
 
+from lectcode.verify.difference import difference, shifted
 from lectcode.verify.errors import Unsupported
 from lectcode.verify.expressions import AtLeastZero, Divides, FloorQuotient, IsZero, Largest, Smallest, fresh, tensor
 from lectcode.verify.facts import Facts
-from lectcode.verify.normalform import Term, difference, reduced, shifted, terms
+from lectcode.verify.normalform import Term, reduced, terms
 
 PAIRS = 3000
 N, M, S = (Symbol(s, integer=True, positive=True) for s in "NMS")

@@ -126,6 +126,13 @@ REFUSED = [  # what is wrong, text before the box, the box, words of the message
         BOX,
         "shape",
     ),
+    (
+        "given derivative defined",
+        "$$\n\\mathbf{G}[a] = 0\n$$\n",
+        BOX,
+        "is the given derivative, so it cannot be defined",
+    ),
+    ("loss as a size", "$$\n\\mathbf{Y} \\in \\mathbb{R}^{L}\n$$\n", BOX, "L is the loss"),
     ("late minimum", "$$\nA \\geq 3\n$$\n", BOX, "say that it is at least 3 before"),
     ("verbatim", "$$\n\\boxed{" + FORWARD + "}\n$$ (again)\n", BOX, "already defined, in the same words"),
 ]

@@ -16,6 +16,12 @@ def few_shapes(monkeypatch):
     monkeypatch.setattr("lectcode.verify.oracle.SHAPES", SHAPES)
 
 
+@pytest.fixture
+def no_identities(monkeypatch):
+    """The identities take a few seconds and have tests of their own."""
+    monkeypatch.setattr("lectcode.verify.__main__.identity_table", lambda: "identities")
+
+
 def build(folder, old="", new=""):
     """A book of a few formulas that are quick to check, with one text replaced."""
     text = (LECTURE / "chapters" / "conv-gradients.md").read_text()
@@ -78,9 +84,10 @@ def test_command_line_prints_the_ledger(book, capsys):
     out = capsys.readouterr().out
     assert "conv-grad-bias" in out
     assert "5 formulas, 3 proved for all sizes, 17 reads in bounds" in out
+    assert "the transposed convolution is the adjoint" in out
 
 
-def test_command_line_gives_reasons(wrong, capsys):
+def test_command_line_gives_reasons(wrong, capsys, no_identities):
     folder = wrong(r"\mathbf{G}[n, c_{\text{out}}, h, w].", r"2 \mathbf{G}[n, c_{\text{out}}, h, w].")
     assert main(["--chapters", str(folder)]) == 1
     captured = capsys.readouterr()
@@ -89,7 +96,7 @@ def test_command_line_gives_reasons(wrong, capsys):
     assert "conv-grad-bias is not proved" in captured.err
 
 
-def test_command_line_refuses_what_it_cannot_read(wrong, capsys, tmp_path):
+def test_command_line_refuses_what_it_cannot_read(wrong, capsys, tmp_path, no_identities):
     assert (
         main(["--chapters", str(wrong(r"\cdot \mathbf{I}_{pad}[n, c_{in}, h", r"\star \mathbf{I}_{pad}[n, c_{in}, h"))])
         == 1
@@ -99,14 +106,14 @@ def test_command_line_refuses_what_it_cannot_read(wrong, capsys, tmp_path):
     assert "no _toc.yml" in capsys.readouterr().err
 
 
-def test_an_empty_book_is_not_ok(tmp_path, capsys):
+def test_an_empty_book_is_not_ok(tmp_path, capsys, no_identities):
     (tmp_path / "_toc.yml").write_text("root: intro\n")
     (tmp_path / "intro.md").write_text("# Nothing\n")
     assert main(["--chapters", str(tmp_path)]) == 1
     assert "no boxed formula" in capsys.readouterr().err
 
 
-def test_without_z3_bounds_are_not_called_ok(book, capsys, monkeypatch):
+def test_without_z3_bounds_are_not_called_ok(book, capsys, monkeypatch, no_identities):
     monkeypatch.setattr(report, "available", lambda: False)
     folder = str(book)
     assert ("every read lies inside its tensor", report.NOT_CHECKED) in check("conv-grad-bias", folder).rows
@@ -118,7 +125,7 @@ def test_without_z3_bounds_are_not_called_ok(book, capsys, monkeypatch):
     assert "not checked here" in capsys.readouterr().out
 
 
-def test_a_page_in_the_contents_must_exist(tmp_path, capsys):
+def test_a_page_in_the_contents_must_exist(tmp_path, capsys, no_identities):
     folder = build(tmp_path)
     with (folder / "_toc.yml").open("a") as toc:
         toc.write("  - file: chapters/missing\n")
