@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SITE := _build/html
+PACKAGE_TESTS := tests lectcode --ignore=tests/book
 
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
@@ -19,6 +20,10 @@ $(BIN)/python:
 
 .venv/development: requirements-dev.txt .venv/book
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+.venv/peers: tests/requirements-peers.txt .venv/development
+	$(BIN)/python -m pip install --quiet -r tests/requirements-peers.txt
 	touch $@
 
 book: .venv/book  ## build the site into _build/html; warnings are errors
@@ -41,6 +46,21 @@ check: .venv/development  ## lint, and see that every twin fits its source
 serve: .venv/book  ## open the built site at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000
 
+test-long: .venv/development  ## the same tests with thousands of random examples each
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "not browser"
+
+# Checked and unchecked machine code must not share a cache.
+boundscheck: .venv/development  ## the tests of the package with every array index checked
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=_build/numba-boundscheck $(BIN)/python -m pytest $(PACKAGE_TESTS)
+
+coverage: .venv/development  ## the tests of the package without compilation; demands full line and branch coverage
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(PACKAGE_TESTS) --cov=lectcode --cov-branch --cov-report=term-missing --cov-fail-under=100
+
+peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
+
+mutants: .venv/development  ## every mutant of every formula, exhaustively
+	$(BIN)/python -m lectcode.verify.mutants
+
 browser: .venv/development  ## test the built site in a real browser (needs Chromium and `make book`)
 	$(BIN)/python -m pytest -m browser
 
@@ -53,4 +73,4 @@ address: .venv/book  ## write the repository's public address: make address URL=
 clean:  ## remove the built site and the environment
 	rm -rf _build .venv
 
-.PHONY: help book test notebooks check serve browser binder address clean
+.PHONY: help book test notebooks check serve test-long boundscheck coverage peers mutants browser binder address clean

@@ -35,7 +35,7 @@ def central_difference(forward, x, direction, step):
 
     Notes
     -----
-    Explained in chapters/conv-gradients.md.
+    Explained in chapters/checking.md.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
 
     Notes
     -----
-    Explained in chapters/conv-gradients.md.
+    Explained in chapters/checking.md.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def check_adjoint(forward, adjoint, x, G):
 
     Notes
     -----
-    Explained in chapters/conv-gradients.md. The sums are taken in Python integers and cannot overflow.
+    Explained in chapters/checking.md. The sums are taken in Python integers and cannot overflow.
 
     Examples
     --------

@@ -75,7 +75,7 @@ def test_the_arrows_hold():
         ("reference.py", "from lectcode.shapes import output_size", "lectcode.reference imports lectcode.shapes"),
         ("kernels/direct.py", "from lectcode import shapes", "lectcode.kernels.direct imports lectcode.shapes"),
         ("kernels/__init__.py", "import scipy.signal", "lectcode.kernels imports scipy.signal"),
-        ("figures.py", "from lectcode import reference", "lectcode.figures imports lectcode.reference"),
+        ("figures/lines.py", "from lectcode import reference", "lectcode.figures.lines imports lectcode.reference"),
         ("shapes.py", "def f():\n    import matplotlib", "lectcode.shapes imports matplotlib"),
         ("verify/prover.py", "import matplotlib.pyplot", "lectcode.verify.prover imports matplotlib.pyplot"),
         ("verify/prover.py", "from tests import geometry", "lectcode.verify.prover imports tests"),
