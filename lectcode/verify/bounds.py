@@ -16,7 +16,7 @@ from operator import mul
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Symbol, Tuple
 
 from lectcode.verify.errors import Refuted, Unsupported
-from lectcode.verify.expressions import FloorQuotient, ProductOver, Window, WindowPartial, normal
+from lectcode.verify.expressions import FloorQuotient, ProductOver, Window, WindowPartial, normal, plain
 from lectcode.verify.normalform import terms
 from lectcode.verify.prover import facts_of
 from lectcode.verify.reader import Formula
@@ -83,7 +83,7 @@ def _reads_of(scope: Scope, f: Expr, guards: tuple, equations: tuple) -> Iterato
         f = f.base
     if isinstance(f, Indexed):
         for i, n in zip(f.indices, shape_behind(scope, f.base.label.name), strict=True):
-            yield Read(str(f), i, n, guards, equations)
+            yield Read(plain(f), i, n, guards, equations)
         for entry in _integer_entries(f.indices):
             yield from _reads_of(scope, entry, guards, equations)
     elif isinstance(f, ProductOver):
@@ -95,10 +95,10 @@ def _reads_of(scope: Scope, f: Expr, guards: tuple, equations: tuple) -> Iterato
         axes = f.args[2:-1] if isinstance(f, WindowPartial) else f.args[2:]
         for a, n in zip(axes, scope.shape(f.args[1].name), strict=True):
             for i in (a[0], a[0] + a[1] - 1) if isinstance(a, Tuple) else (a,):
-                yield Read(str(f), i, n, guards, equations)
+                yield Read(plain(f), i, n, guards, equations)
         if isinstance(f, WindowPartial):
             for p, n in zip(f.args[-1], f.extents, strict=True):
-                yield Read(str(f), p, n, guards, equations)
+                yield Read(plain(f), p, n, guards, equations)
     else:
         raise Unsupported(f"the reads of {f}")
 
@@ -112,9 +112,9 @@ def check_bounds(formula: Formula) -> Bounds:
         answer = _ask(*_canonical(scope, read, known))
         if answer != "proved":
             raise Refuted(
-                f"{formula.place}: {formula.name}: the index {read.index} of {read.what} "
+                f"{formula.place}: {formula.name}: the index {plain(read.index)} of {read.what} "
                 f"{'leaves' if answer.startswith('for') else 'could not be shown to stay in'} the range "
-                f"0 to {read.length - 1}{': ' + answer if answer else ''}\n  formula: {formula.latex}"
+                f"0 to {plain(read.length - 1)}{': ' + answer if answer else ''}\n  formula: {formula.latex}"
             )
     if not found and formula.right.atoms(Indexed):
         raise Refuted(f"{formula.place}: {formula.name} has tensors, but no reads were found")

@@ -25,6 +25,7 @@ from sympy import (
     Tuple,
     expand,
 )
+from sympy.printing.str import StrPrinter
 
 from lectcode.verify.errors import Unsupported
 
@@ -174,10 +175,10 @@ def fresh(name: str) -> Dummy:
 def _is_expanded(e: Expr) -> bool:
     """Is this a sum of monomials already? (Most indices are, and asking is quicker than expanding.)"""
 
-    def plain(f: Expr) -> bool:  # an Indexed calls itself an atom, whatever its indices are
+    def single(f: Expr) -> bool:  # an Indexed calls itself an atom, whatever its indices are
         return isinstance(f, (Symbol, Number)) or (f.is_Pow and isinstance(f.base, Symbol))
 
-    return all(plain(m) or (m.is_Mul and all(map(plain, m.args))) for m in (e.args if e.is_Add else (e,)))
+    return all(single(m) or (m.is_Mul and all(map(single, m.args))) for m in (e.args if e.is_Add else (e,)))
 
 
 @lru_cache(maxsize=100_000)
@@ -200,3 +201,15 @@ def refresh(e: Expr) -> Expr:
     names = {i: fresh(i.name) for s in e.atoms(Sum) for i, _, _ in s.limits}
     names |= {p.args[1]: fresh(p.args[1].name) for p in e.atoms(ProductOver)}
     return e.xreplace(names)
+
+
+class _PlainPrinter(StrPrinter):
+    """Bound indices under their names (SymPy puts an underscore before a Dummy)."""
+
+    def _print_Dummy(self, e):  # noqa: N802
+        return e.name
+
+
+def plain(e: Expr) -> str:
+    """An expression as one line of text."""
+    return _PlainPrinter().doprint(e)

@@ -45,6 +45,7 @@ from lectcode.verify.expressions import (
     WindowPartial,
     fresh,
     normal,
+    plain,
 )
 from lectcode.verify.facts import Facts
 
@@ -86,10 +87,10 @@ class Term:
         )
 
     def __str__(self):
-        parts = [] if self.coefficient == 1 and self.factors else [f"({self.coefficient})"]
-        parts += [str(f) for f in sorted(self.factors, key=str)]
-        parts += [f"[{g} >= 0]" for g in sorted(self.at_least, key=str)]
-        parts += [f"[{e} = 0]" for e in sorted(self.zero, key=str)]
+        parts = [] if self.coefficient == 1 and self.factors else [f"({plain(self.coefficient)})"]
+        parts += sorted(map(plain, self.factors))
+        parts += sorted(f"[{plain(g)} >= 0]" for g in self.at_least)
+        parts += sorted(f"[{plain(e)} = 0]" for e in self.zero)
         over = ", ".join(sorted(i.name for i in self.bound))
         return (f"sum over {over} of " if over else "") + " ".join(parts)
 
