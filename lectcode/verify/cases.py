@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from lectcode.verify.loopnest import _Writer, identifier
+from lectcode.verify.loopnest import Writer, identifier
 from lectcode.verify.scope import Scope
 
 # The largest value that a size takes, by the first letter of its name.
@@ -32,7 +32,7 @@ def _axis_lengths(scope: Scope) -> set[str]:
 @lru_cache(maxsize=64)
 def _derived(definitions: tuple):
     """A function that adds the defined sizes to the free ones (None where a division is not exact)."""
-    w = _Writer()
+    w = Writer()
     todo, known = dict(definitions), {name for name, _ in definitions}
     while todo:
         name = next(n for n, v in todo.items() if not ({s.name for s in v.free_symbols} & known & set(todo)))
@@ -119,12 +119,12 @@ def _sizes(names, choices, groups, definitions, vanish, limit) -> list[dict[str,
 
 def shape_of(scope: Scope, name: str, sizes: dict[str, int]) -> tuple[int, ...]:
     """The declared shape of a tensor in numbers."""
-    return _numbers(scope.shapes[name], sizes)
+    return numbers_of(scope.shapes[name], sizes)
 
 
 @lru_cache(maxsize=512)
 def _compiled(values: tuple):
-    w = _Writer()
+    w = Writer()
     results = [w.value(v, 1) for v in values]
     source = f"def numbers({', '.join(map(identifier, w.sizes))}):\n" + "\n".join(w.lines)
     source += f"\n    return ({''.join(r + ', ' for r in results)})\n"
@@ -133,7 +133,8 @@ def _compiled(values: tuple):
     return namespace["numbers"], tuple(w.sizes)
 
 
-def _numbers(values: tuple, sizes: dict[str, int]) -> tuple[int, ...]:
+def numbers_of(values: tuple, sizes: dict[str, int]) -> tuple[int, ...]:
+    """Expressions in sizes as numbers."""
     function, names = _compiled(values)
     return function(*[sizes[n] for n in names])
 
@@ -144,6 +145,6 @@ def random_tensor(
     """Whole numbers of a tensor's declared shape; an integer tensor gets values from its declared range."""
     shape = shape_of(scope, name, sizes)
     if name in scope.integer_ranges:
-        low, high = _numbers(scope.integer_ranges[name], sizes)
+        low, high = numbers_of(scope.integer_ranges[name], sizes)
         return rng.integers(low, high + 1, shape)
     return rng.integers(-9, 10, shape) * scale

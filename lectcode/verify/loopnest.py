@@ -55,7 +55,7 @@ class LoopNest:
         return out
 
 
-class _Writer:
+class Writer:
     """Writes the statements of one formula."""
 
     def __init__(self):
@@ -67,10 +67,12 @@ class _Writer:
         self.functions: dict[str, None] = {}
 
     def new(self, stem: str) -> str:
+        """A Python name that is not yet used."""
         self.count += 1
         return f"{stem}_{self.count}"
 
     def put(self, depth: int, line: str):
+        """Write one line."""
         self.lines.append("    " * depth + line)
 
     def value(self, e: Expr, d: int) -> str:
@@ -110,6 +112,7 @@ class _Writer:
         raise Unsupported(f"{type(e).__name__} in a loop nest: {e}")
 
     def sum(self, e: Sum, d: int) -> str:
+        """A sum as a loop; empty when its upper end lies below its lower one."""
         total = self.new("total")
         self.put(d, f"{total} = 0")
         for i, low, high in reversed(e.limits):  # SymPy lists the innermost first
@@ -122,6 +125,7 @@ class _Writer:
         return total
 
     def product_over(self, e: ProductOver, d: int) -> str:
+        """A product over a range as a loop."""
         body, i, low, high = e.args
         total = self.new("product")
         self.put(d, f"{total} = 1")
@@ -164,6 +168,7 @@ class _Writer:
         return result
 
     def condition(self, e: Expr, d: int) -> str:
+        """A condition as a Python test."""
         if isinstance(e, AtLeastZero):
             return f"{self.value(e.args[0], d)} >= 0"
         if isinstance(e, IsZero):
@@ -181,12 +186,14 @@ class _Writer:
         return i
 
     def read(self, e: Indexed, d: int) -> str:
+        """A checked read of a tensor."""
         name = e.base.label.name
         self.tensors[name] = None
         indices = [self.checked(name, k, self.value(i, d), d) for k, i in enumerate(e.indices)]
         return f"{identifier(name)}[{', '.join(indices)}]"
 
     def window(self, e: Window | WindowPartial, d: int) -> str:
+        """A call of f, or of its derivative, on a checked block."""
         function, name = e.args[0].name, e.args[1].name
         self.tensors[name] = None
         called = function if isinstance(e, Window) else f"d{function}"
@@ -220,7 +227,7 @@ class _Writer:
 @lru_cache(maxsize=512)
 def loop_nest(e: Expr, indices: tuple[Symbol, ...], shape: tuple[Expr, ...], compiled: bool = True) -> LoopNest:
     """The loop nest that fills an array of the given shape with e; ``compiled`` by Numba, or plain Python."""
-    w = _Writer()
+    w = Writer()
     for d, (i, n) in enumerate(zip(indices, shape, strict=True), 1):
         w.names[i] = w.new(re.sub(r"\W", "", i.name))
         length = w.value(n, d)

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from sympy import Indexed
 
-from lectcode.verify.cases import _numbers, sizes_of
+from lectcode.verify.cases import numbers_of, sizes_of
 from lectcode.verify.errors import Refuted
 from lectcode.verify.loopnest import LoopNest, operations
 from lectcode.verify.reader import Book, Formula
@@ -132,11 +132,11 @@ class Oracle:
     def choices(self, formula: Formula, limit: int) -> list[dict[str, int]]:
         """The sizes on which a formula is run: at most ``limit``, and no more than its loops do in a few seconds."""
         found, budget = [], _STEPS if self.compiled else _STEPS // 500
+        steps = (self.steps(formula),) if formula.kind != "size" else ()
         for sizes in sizes_of(formula.scope, 2 * limit):
             if not fits(self.layer(formula), sizes):
                 continue
-            if formula.kind != "size":
-                budget -= _numbers((self.steps(formula),), sizes)[0]
+            budget -= sum(numbers_of(steps, sizes))
             found.append(sizes)
             if budget < 0 or len(found) == limit:
                 break
@@ -157,7 +157,7 @@ class Oracle:
     def value(self, formula: Formula, numbers: World) -> np.ndarray:
         """What the printed formula gives."""
         if formula.kind == "size":
-            return np.asarray(_numbers((formula.right,), numbers.sizes)[0])
+            return np.asarray(numbers_of((formula.right,), numbers.sizes)[0])
         try:
             return numbers.value(formula, formula.right)
         except (IndexError, ArithmeticError) as problem:

@@ -44,6 +44,7 @@ def jitted(function):
     return numba.njit(function)
 
 
+@lru_cache(maxsize=4096)
 def divides(e: Expr) -> bool:
     """Does the expression divide by anything?"""
     if any(p.exp.could_extract_minus_sign() for p in e.atoms(Pow)):
