@@ -243,7 +243,10 @@ def _touches(formula: Formula, mutant: Mutant, book: Book) -> bool:
 
 def _judge(task: tuple[Path | None, Mutant]) -> str:
     folder, mutant = task
-    return verdict(_source(folder), mutant)
+    try:
+        return verdict(_source(folder), mutant)
+    except Exception as problem:  # a crash is not a refusal: it is shown, and counts as not rejected
+        return f"crashed: {type(problem).__name__}: {problem}"
 
 
 def sample(book: Book, count: int, seed: int = 0) -> list[Mutant]:
@@ -282,20 +285,21 @@ def main(arguments: list[str] | None = None) -> int:
         found = pool.map(_judge, tasks, chunksize=8)
         verdicts = list(tqdm(found, total=len(tasks), file=sys.stderr, unit="mutant", leave=False))
     print(scoreboard(chosen, verdicts))
-    bad = [m for m, v in zip(chosen, verdicts, strict=True) if v == "survived" and not reason(m)]
-    for m in bad:
-        print(f"survived: {m}", file=sys.stderr)
+    bad = [(m, v) for m, v in zip(chosen, verdicts, strict=True) if v not in WAYS[:5] and not reason(m)]
+    for m, v in bad:
+        print(f"{v}: {m}", file=sys.stderr)
     return 1 if bad else 0
 
 
-WAYS = ("grammar", "scope", "proof", "oracle", "bounds", "equivalent", "survived")
+WAYS = ("grammar", "scope", "proof", "oracle", "bounds", "equivalent", "survived", "crashed")
 
 
 def scoreboard(chosen: list[Mutant], verdicts: list[str]) -> Table:
     """Mutants by kind, and where they were rejected."""
     counts: dict[str, Counter] = {}
     for m, v in zip(chosen, verdicts, strict=True):
-        counts.setdefault(m.kind, Counter())["equivalent" if v == "survived" and reason(m) else v] += 1
+        way = v if v in WAYS else "crashed"
+        counts.setdefault(m.kind, Counter())["equivalent" if v == "survived" and reason(m) else way] += 1
     rows = [(k, str(sum(c.values())), *(str(c[w]) for w in WAYS)) for k, c in sorted(counts.items())]
     total = sum(counts.values(), Counter())
     rows.append(("all", str(len(chosen)), *(str(total[w]) for w in WAYS)))

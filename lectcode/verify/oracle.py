@@ -78,7 +78,10 @@ class Oracle:
 
         def given(world: World, name: str) -> np.ndarray | None:
             supply = GIVEN.get((self.layer(formula), name))
-            return supply(sizes, world) if supply else None
+            try:
+                return supply(sizes, world) if supply else None
+            except (KeyError, IndexError) as problem:
+                raise Refuted(f"{formula.place}: {name} of {formula.name} cannot be given: {problem}") from None
 
         world = World(scope, sizes, seed, self.compiled, self.scaled(formula), gradient, given)
         return world

@@ -8,7 +8,7 @@ import pytest
 from lectcode.verify import Refuted
 from lectcode.verify.cases import sizes_of
 from lectcode.verify.loopnest import identifier, loop_nest
-from lectcode.verify.oracle import Oracle
+from lectcode.verify.oracle import Oracle, compiled
 from lectcode.verify.reader import read_book, read_text
 from lectcode.verify.subjects import subjects
 
@@ -115,7 +115,7 @@ def test_formulas_equal_kernels_and_definitions(lecture, label):
         run = Oracle(lecture, shapes=120).run(f)
         assert run.references
         assert run.kernels or f.tensor == "I_pad"
-        assert run.shapes >= 40
+        assert run.shapes >= (40 if compiled() else 5)
 
 
 def test_every_function_under_test_is_met_by_the_lecture(lecture):
