@@ -67,6 +67,7 @@ def mutants(book: Book) -> Iterator[Mutant]:
                 continue
             seen.add((start, end, new))
             at = formula.row.offset + start
+            old = formula.row.display.body[at : at + end - start]  # with the row ends that the row leaves out
             yield Mutant(kind, formula.name, formula.section, number, at, old, f" {new} ")
 
 

@@ -25,6 +25,8 @@ def test_there_are_mutants_of_every_kind_and_every_formula(lecture):
     assert {m.label for m in everything} == {f.name for f in lecture.formulas}
     assert len(everything) > 5000
     assert len(set(everything)) == len(everything)
+    for m in everything:
+        mutants.mutated(lecture.sections[m.section], m)
 
 
 def test_what_is_not_changed_survives(lecture):
