@@ -58,8 +58,8 @@ coverage: .venv/development  ## the tests of the package without compilation; de
 
 peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
 
-mutants: .venv/development  ## every mutant of every formula, exhaustively
-	$(BIN)/python -m lectcode.verify.mutants
+mutants: .venv/development  ## every mutant of every formula through the checks (a quarter of an hour)
+	$(BIN)/python -m lectcode.verify.mutants --jobs 2
 
 browser: .venv/development  ## test the built site in a real browser (needs Chromium and `make book`)
 	$(BIN)/python -m pytest -m browser
