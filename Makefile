@@ -58,10 +58,10 @@ coverage: .venv/development  ## the tests of the package without compilation; de
 
 peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
 
-mutants: .venv/development  ## every mutant of every formula through the checks (a quarter of an hour)
+mutants: .venv/development  ## put every mutant of every formula through the checks
 	$(BIN)/python -m lectcode.verify.mutants --jobs 2
 
-browser: .venv/development  ## test the built site in a real browser (needs Chromium and `make book`)
+browser: .venv/development  ## build the site and test it in a real browser (needs an installed Chromium)
 	$(BIN)/python -m pytest -m browser
 
 binder: .venv/development  ## run every notebook in a fresh environment from binder/, through a Jupyter server

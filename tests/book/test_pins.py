@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tools.notebooks import BOOK
 
-FILES = [BOOK / "requirements.txt", BOOK / "requirements-dev.txt"]
+FILES = [BOOK / "requirements.txt", BOOK / "requirements-dev.txt"]  # tests/requirements-peers.txt is optional
 PINNED = re.compile(r"^([\w.-]+)==(\S+)", re.M)
 
 
