@@ -1,5 +1,6 @@
 """The built site in a real browser: `make browser`. Needs a Chromium on the machine; downloads none."""
 
+import re
 import shutil
 import threading
 from functools import partial
@@ -170,6 +171,19 @@ def test_the_notebook_can_be_downloaded(browser, address):
         response = visit.page.request.get(f"{address}/chapters/{link.get_attribute('href')}")
         assert response.ok
         assert response.json()["nbformat"] == 4
+
+
+def pages_of(pdf):
+    """Count the pages of a PDF file."""
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+def test_the_formula_sheet_prints_on_one_page(browser, address):
+    with Visit(browser, f"{address}/chapters/formula-sheet.html") as visit:
+        visit.page.wait_for_selector("mjx-container")
+        assert pages_of(visit.page.pdf(format="A4")) == 1
+    with Visit(browser, f"{address}/{CHAPTER}.html") as visit:  # the count can be more than one
+        assert pages_of(visit.page.pdf(format="A4")) > 3
 
 
 def test_a_request_to_another_host_and_a_script_error_are_seen(browser, site, tmp_path):
