@@ -29,8 +29,20 @@ def test_by_default_it_is_the_sheet_of_this_book(monkeypatch):
     assert repr(formula_sheet()) == repr(formula_sheet(LECTURE))
 
 
+NO_BOX = r"""# Sizes
+
+$$
+\begin{aligned}
+X & \in \mathbb{R}^{K} \\
+S & = K + 1 \\
+Y & \in \mathbb{R}^{S}
+\end{aligned}
+$$
+"""
+
+
 def test_an_empty_book_is_an_error(tmp_path):
     (tmp_path / "_toc.yml").write_text("root: intro\n")
-    (tmp_path / "intro.md").write_text("# Nothing\n\n$$\nS = K + 1\n$$\n\n$$\nX \\in \\mathbb{R}^{S}\n$$\n")
+    (tmp_path / "intro.md").write_text(NO_BOX)
     with pytest.raises(ValueError, match="the book has no boxed formula"):
         formula_sheet(tmp_path)
