@@ -58,6 +58,7 @@ SILENT = [
     ("comment", "<!--\n$$\n\\boxed{\\mathbf{O}[a] = 7}\n$$\n-->"),
     ("empty display", "$$\n\n$$"),
     ("block in an exercise", "````{exercise}\n```{math}\n\\boxed{x}\n```\n````"),
+    ("program in a note", "````{note}\n```{code-cell}\nbox = r'\\boxed{x}'\n```\n````"),
     ("chain", "$$\nq = A = E\n$$"),
     ("equation", "$$\n2 \\mathbf{V}[0] = 3\n$$"),
     ("sum", "$$\n2 + 3\n$$"),
