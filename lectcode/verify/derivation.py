@@ -72,11 +72,6 @@ class Piece:
     factors: tuple[Expr, ...]
     conditions: tuple[Expr, ...]
 
-    def expression(self) -> Expr:
-        """As a SymPy expression."""
-        e = Mul(self.coefficient, *self.factors, *self.conditions)
-        return Sum(e, *reversed(self.limits)) if self.limits else e
-
 
 def pieces(e: Expr) -> list[Piece]:
     """Multiply out, with every sum in front."""
@@ -141,7 +136,7 @@ def without_known(p: Piece, facts: Facts) -> Piece:
     ranges = [g for i, a, b in p.limits for g in (i - a, b - i)]
     keep = []
     for c in p.conditions:
-        if c == 1 or (isinstance(c, IsZero) and c.args[0] == 0):
+        if c == 1:
             continue
         if isinstance(c, AtLeastZero) and facts.imply(c.args[0], ranges):
             continue

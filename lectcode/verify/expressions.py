@@ -105,7 +105,7 @@ class ProductOver(Function):
     nargs = 4
 
     def _eval_derivative(self, x):
-        if self.args[0].has(x.base):
+        if self.has(x.base.label):  # also as the tensor of a window
             raise Unsupported(f"the derivative of a product over a range by {x}")
         return S.Zero
 

@@ -42,7 +42,7 @@ import re
 from functools import cache, lru_cache
 
 from lark import Lark, Transformer, v_args
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
 
 from lectcode.verify import syntax as ast
 
@@ -316,12 +316,8 @@ def parse(text: str) -> tuple[ast.Node, ...]:
         offset = problem.pos_in_stream
         token = re.match(r"\\[a-zA-Z]+(?:\{[a-zA-Z]*\})?|.", text[offset:], re.S)
         raise GrammarError("not understood here", offset, token.group() if token else "") from None
-    except UnexpectedInput as problem:
-        raise GrammarError("not understood here", problem.pos_in_stream or 0, "") from None
     except VisitError as problem:
-        if isinstance(problem.orig_exc, GrammarError):
-            raise problem.orig_exc from None
-        raise
+        raise problem.orig_exc from None
 
 
 def tokens(text: str):

@@ -150,14 +150,9 @@ def _node_changes(text: str, node: ast.Node):
                 yield kind, f.start, f.end, f"(-{text[f.start : f.end]})"
     if isinstance(node, ast.Add) and len(node.terms) > 1:
         for _, t in node.terms:
-            if t.end:
-                yield "term", t.start, t.end, "0"
-                yield (
-                    "term",
-                    t.start,
-                    t.end,
-                    f"2 {text[t.start : t.end]}" if not isinstance(t, ast.Number) else f"{t.value + 2}",
-                )
+            yield "term", t.start, t.end, "0"
+            more = f"2 {text[t.start : t.end]}" if not isinstance(t, ast.Number) else f"{t.value + 2}"
+            yield "term", t.start, t.end, more
     if isinstance(node, ast.Entry):
         for a, b in zip(node.indices, node.indices[1:], strict=False):
             yield "axes", a.start, b.end, text[b.start : b.end] + text[a.end : b.start] + text[a.start : a.end]
@@ -169,7 +164,7 @@ def _node_changes(text: str, node: ast.Node):
         yield "index", node.upper.start, node.upper.end, f"{text[node.upper.start : node.upper.end]} + 1"
     if isinstance(node, ast.Add) and len(node.terms) == 2 and node.terms[1][0] < 0:
         a, b = node.terms[0][1], node.terms[1][1]
-        if a.end and b.end and node.terms[0][0] > 0:
+        if node.terms[0][0] > 0:
             yield "difference", a.start, b.end, f"{text[b.start : b.end]} - {text[a.start : a.end]}"
 
 

@@ -184,7 +184,7 @@ class _Reader:
     def finish_page(self):
         if self.pending:
             row, relation = self.pending[0]
-            raise self.problem(row, MeaningError(relation.sides[0], "no formula uses this index"))
+            raise self.problem(row, MeaningError(_range_index(relation), "no formula uses this index"))
         for tensor, (row, r, _) in self.undeclared.items():
             raise self.problem(row, MeaningError(r.sides[0], f"the shape of {tensor} is not declared"))
         self.last = None
@@ -527,15 +527,13 @@ class _Reader:
     def range_ends(self, r: ast.Relation):
         if r.signs == ("in",):
             return self.set_ends(r.sides[1])
-        low = normal(self.scope.expression(r.sides[0])) + (r.signs[0] == "<")
-        high = normal(self.scope.expression(r.sides[2])) - (r.signs[1] == "<")
+        low = normal(self.scope.expression(r.sides[0])) + int(r.signs[0] == "<")
+        high = normal(self.scope.expression(r.sides[2])) - int(r.signs[1] == "<")
         return normal(low), normal(high)
 
 
-def _is_range(r: ast.Node) -> bool:
+def _is_range(r: ast.Relation) -> bool:
     """X in {0, .., n} or 0 <= x < n."""
-    if not isinstance(r, ast.Relation):
-        return False
     if r.signs == ("in",):
         return isinstance(r.sides[0], ast.Name) and isinstance(r.sides[1], ast.SetOf) and r.sides[1].dims is None
     return len(r.signs) == 2 and set(r.signs) <= {"<", "<="} and isinstance(r.sides[1], ast.Name)

@@ -36,11 +36,6 @@ class Row:
     failures: list[str] = field(default_factory=list)
     bounds_skipped: bool = False
 
-    @property
-    def ok(self) -> bool:
-        """Did every rung hold that was tried, and was every rung tried?"""
-        return not self.failures and not self.bounds_skipped
-
     def cells(self) -> tuple[str, ...]:
         """Formula, chapter, proved, reads in bounds, kernels, definitions: one line of the ledger."""
         f = self.formula

@@ -108,8 +108,6 @@ class Translator:
 
     def _quotient_parts(self, t: ast.Node, env):
         p, q = fraction(together(self.visit(t, env)))
-        if q.could_extract_minus_sign():
-            p, q = -p, -q
         p, q = normal(p), normal(q)
         if not (polynomial(p) and polynomial(q) and q.is_positive):
             raise MeaningError(t, "floor and ceiling need a quotient of whole numbers with a positive denominator")

@@ -138,7 +138,7 @@ def test_reading_on_and_back(browser, address):
     with Visit(browser, f"{address}/intro.html") as visit:
         visit.page.locator("a.right-next").click()
         expect(visit.page).to_have_title(
-            "Shapes: how many windows fit — Convolutional Neural Networks, Derived and Verified"
+            "1. Shapes: how many windows fit — Convolutional Neural Networks, Derived and Verified"
         )
         visit.page.locator("a.left-prev").click()
         expect(visit.page.locator("h1").last).to_contain_text("Convolutional Neural Networks, Derived and Verified")

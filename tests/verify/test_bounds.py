@@ -1,11 +1,18 @@
 """Reads inside their tensors and theorems on sizes, by z3; every check is shown a fault."""
 
+import sys
+
 import pytest
+import z3
+from sympy import Symbol, sin
 
 from lectcode.verify import Refuted, bounds
 from lectcode.verify.bounds import check_bounds
-from lectcode.verify.reader import read_book
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.reader import read_book, read_text
 from lectcode.verify.theorems import THEOREMS, prove_theorem
+from tests.verify.test_reader import HEAD
+from tests.verify.test_translate import gradient
 
 KINDS = ("definition", "gradient", "identity")
 
@@ -35,6 +42,57 @@ def test_a_read_outside_is_refuted_by_a_model(altered, page, label, old, new):
     for f in book.labelled(label):
         with pytest.raises(Refuted, match=r"leaves the range 0 to .*: for "):
             check_bounds(f)
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "outside"),
+    [
+        (r"\frac{\mathbf{V}[e]}{\mathbf{V}[E - 1 - e]}", 2, r"\frac{\mathbf{V}[e]}{\mathbf{V}[E - e]}"),
+        (r"\prod_{a=0}^{A-1} \mathbf{O}[a]", 1, r"\prod_{a=0}^{A} \mathbf{O}[a]"),
+        (r"\mathbf{V}[\lfloor \frac{e}{A} \rfloor]^2", 1, r"\mathbf{V}[\lfloor \frac{e}{A} \rfloor + 1]"),
+        (
+            r"\mathbf{V}[e - e \bmod A + \lfloor \frac{e}{A} \rfloor - \lfloor \frac{e}{A} \rfloor]",
+            1,
+            r"\mathbf{V}[e + \lfloor \frac{e}{A} \rfloor]",
+        ),
+        (r"\mathbf{V}[e^2] \cdot \mathbf{1}_{e^2 < E}", 1, r"\mathbf{V}[e^2]"),
+    ],
+)
+def test_reads_of_every_kind(value, count, outside):
+    assert check_bounds(read_text(HEAD + gradient(value)).formulas[-1]).reads >= count
+    with pytest.raises(Refuted, match=r"leaves the range 0 to [AE] - 1: for "):
+        check_bounds(read_text(HEAD + gradient(outside)).formulas[-1])
+
+
+def test_what_has_no_reads_or_no_numbers_is_unsupported(lecture):
+    N = Symbol("N", integer=True)
+    with pytest.raises(Unsupported, match="the reads of N"):
+        list(bounds._reads_of(lecture.formulas[0].scope, N, (), ()))
+    with pytest.raises(Unsupported, match=r"sin for z3: sin\(N\)"):
+        bounds._z3(sin(N), {}, z3.Solver())
+
+
+def test_reads_that_are_not_found_are_not_inside(monkeypatch, lecture):
+    monkeypatch.setattr(bounds, "reads", lambda formula: [])
+    with pytest.raises(Refuted, match="conv-grad-bias has tensors, but no reads were found"):
+        check_bounds(lecture.labelled("conv-grad-bias")[0])
+
+
+def test_what_z3_does_not_know_is_not_proved(monkeypatch, lecture):
+    bounds._ask.cache_clear()
+    monkeypatch.setattr(z3.Solver, "check", lambda self: z3.unknown)
+    with pytest.raises(Refuted, match=r"could not be shown to stay in the range 0 to N - 1\n"):
+        check_bounds(lecture.labelled("conv-grad-bias")[0])
+    bounds._ask.cache_clear()
+
+
+def test_z3_is_looked_for(monkeypatch):
+    bounds.available.cache_clear()
+    with monkeypatch.context() as hidden:
+        hidden.setitem(sys.modules, "z3", None)
+        assert not bounds.available()
+    bounds.available.cache_clear()
+    assert bounds.available()
 
 
 @pytest.mark.parametrize("theorem", THEOREMS, ids=[t.name for t in THEOREMS])

@@ -1,10 +1,13 @@
 """Derivations: each step is read back and proved equal to the one before; a step that does not follow is refused."""
 
 import pytest
-from sympy import Integer
+from sympy import Integer, Sum, Symbol
 
 from lectcode.verify import Refuted, derivation, derive
-from lectcode.verify.derivation import derive_formula
+from lectcode.verify.derivation import Piece, derive_formula, pieces, without_known
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.expressions import AtLeastZero, IsZero, fresh, tensor
+from lectcode.verify.facts import Facts
 from lectcode.verify.grammar import parse
 from lectcode.verify.prover import facts_of
 from lectcode.verify.reader import read_book
@@ -75,6 +78,29 @@ def test_a_wrong_step_is_noticed(monkeypatch, lecture):
     monkeypatch.setattr(derivation, "eliminated", careless)
     with pytest.raises(Refuted, match="a step does not follow"):
         derive_formula(formula)
+
+
+@pytest.mark.parametrize(("latex", "problem"), [(r"\star", "not understood here"), ("q", "unknown name q")])
+def test_a_step_that_cannot_be_read_back_is_refused(lecture, latex, problem):
+    deriver = derivation._Deriver(lecture.labelled("conv-grad-bias")[0])
+    with pytest.raises(Refuted, match=f"conv-grad-bias: a step cannot be read back: {problem}"):
+        deriver.add("a wrong step", latex)
+
+
+def test_pieces_multiply_out_or_say_that_they_cannot():
+    N, i = Symbol("N", integer=True, positive=True), fresh("i")
+    A, B = tensor("A"), tensor("B")
+    found = pieces(2 * N * Sum((A[i] + B[i]) * IsZero(i - N), (i, 0, N)))
+    assert [(p.coefficient, p.limits, p.factors) for p in found] == [(2 * N, ((i, 0, N),), (x,)) for x in (A[i], B[i])]
+    with pytest.raises(Unsupported, match="a derivation with "):
+        pieces((A[N] + 1) ** 2)
+
+
+def test_known_and_repeated_conditions_are_left_out():
+    N, i = Symbol("N", integer=True, positive=True), fresh("i")
+    open_, known = IsZero(i - N), AtLeastZero(N - 1)
+    left = without_known(Piece(Integer(1), (), (), (Integer(1), open_, known, open_)), Facts([N - 1]))
+    assert left.conditions == (open_,)
 
 
 def test_only_gradients_are_derived(lecture):

@@ -47,6 +47,8 @@ READ = [
     (r"\frac{\partial L}{\partial \mathbf{I}[h]}", (ast.Partial(ast.Name("L"), ast.Entry("I", (h,))),)),
     (r"\mathbf{I} \in \mathbb{R}^{N \times (H + P)}", relation(
         ast.Name("I"), "in", ast.Reals((N, ast.Product((ast.Add(((1, H), (1, P))),)))))),
+    (r"\mathbf{I} \in \mathbb{R}^2", relation(ast.Name("I"), "in", ast.Reals((ast.Number(2),)))),
+    (r"\mathbf{I} \in \mathbb{R}^H", relation(ast.Name("I"), "in", ast.Reals((H,)))),
     (r"P \in \mathbb{Z}_{\geq 0}", relation(P, "in", ast.Integers(0))),
     (r"P \in \mathbb{Z}_{> 0}", relation(P, "in", ast.Integers(1))),
     (r"P \in \mathbb{Z}^+", relation(P, "in", ast.Integers(1))),

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lectcode.verify import Refuted
+from lectcode.verify import Refuted, identities
 from lectcode.verify.identities import IDENTITIES, WINOGRAD, Identity, prove_identity, prove_winograd
 from lectcode.verify.winograd import cook_toom, inverse, violations
 
@@ -22,6 +22,39 @@ def test_a_wrong_version_that_is_right_is_noticed():
     )
     with pytest.raises(Refuted, match="was proved"):
         prove_identity(harmless)
+
+
+def test_a_wrong_version_must_differ_from_the_statement():
+    first = IDENTITIES[0]
+    missing = Identity(first.name, first.definitions, first.statement, (("nothing", "q + 1", "q"),))
+    with pytest.raises(ValueError, match=r"'q \+ 1' stands 0 times in the statement"):
+        prove_identity(missing)
+
+
+def test_a_wrong_version_must_be_shown_wrong_by_numbers(monkeypatch):
+    first = IDENTITIES[0]
+
+    def prove(definitions, statement):
+        if statement != first.statement:
+            raise Refuted("not proved, no small case shows a difference")
+
+    monkeypatch.setattr(identities, "prove", prove)
+    with pytest.raises(Refuted, match=r"no numbers show that the wrong version \(correlation .*\) is wrong"):
+        prove_identity(first)
+
+
+def test_a_wrong_transform_is_refused(monkeypatch):
+    A, G, B = cook_toom(2, 3)
+    G[0, 0] += 1
+    monkeypatch.setattr(identities, "cook_toom", lambda m, r: (A, G, B))
+    with pytest.raises(Refuted, match=r"F\(2, 3\) .*: the coefficient of g_0 d_\d in y_\d is wrong"):
+        prove_winograd(2, 3)
+
+
+def test_a_changed_entry_that_is_not_noticed_is_an_error(monkeypatch):
+    monkeypatch.setattr(identities, "violations", lambda A, G, B: [])
+    with pytest.raises(Refuted, match="a changed entry was not noticed"):
+        prove_winograd(2, 3)
 
 
 @pytest.mark.parametrize(("m", "r"), WINOGRAD)

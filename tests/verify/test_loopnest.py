@@ -4,13 +4,18 @@
 
 import numpy as np
 import pytest
+from sympy import KroneckerDelta, Rational, Symbol, sin
 
 from lectcode.verify import Refuted
-from lectcode.verify.cases import sizes_of
+from lectcode.verify.cases import random_tensor, sizes_of
+from lectcode.verify.errors import Unsupported
+from lectcode.verify.expressions import fresh, tensor
 from lectcode.verify.loopnest import identifier, loop_nest
-from lectcode.verify.oracle import Oracle, compiled
+from lectcode.verify.oracle import Oracle, _Given, compiled
 from lectcode.verify.reader import read_book, read_text
-from lectcode.verify.subjects import subjects
+from lectcode.verify.subjects import GIVEN, Subject, subjects
+from tests.verify.test_reader import BOX, HEAD, Y, boxed
+from tests.verify.test_translate import gradient
 
 TOY = r"""---
 proofs: 0
@@ -75,6 +80,47 @@ def test_a_read_outside_raises(formula, compiled):
 def test_a_remainder_raises():
     with pytest.raises(ArithmeticError, match="leaves a remainder"):
         run(r"\frac{1}{D} \mathbf{X}[e]", {"A": 5, "E": 3, "D": 2}, False)
+
+
+def test_numbers_and_quotients_by_themselves():
+    N = Symbol("N", integer=True, positive=True)
+
+    def value(e):
+        return int(loop_nest(e, (), (), False)(np.zeros((), int), {"X": X}, {"N": 2}))
+
+    assert value(Rational(6, 1)) == 6
+    assert value(4 / N) == value(KroneckerDelta(N, 2) * 2) == 2
+    assert value(KroneckerDelta(N, 3)) == 0
+    assert value(Rational(3, 2) * tensor("X")[N]) == 6
+    for e in (Rational(1, 2), 1 / N):
+        with pytest.raises(ArithmeticError, match="leaves a remainder"):
+            value(e)
+
+
+def test_what_has_no_loops_is_unsupported():
+    N, i = Symbol("N", integer=True), fresh("i")
+    for e, message in (
+        (tensor("X")[i], "the index i is not bound"),
+        (sin(N), r"sin in a loop nest: sin\(N\)"),
+        (tensor("X'")[0] * tensor("X_prime")[0], "two names become one in Python: out, X_prime, X_prime"),
+    ):
+        with pytest.raises(Unsupported, match=message):
+            loop_nest(e, (), (), False)
+
+
+def test_sizes_that_do_not_divide_are_left_out():
+    halved = HEAD + "$$\n\\boxed{B = \\frac{A}{2}}\n$$ (half)\n" + BOX
+    found = sizes_of(read_text(halved).formulas[-1].scope, 1000)
+    assert found
+    assert all(2 * s["B"] == s["A"] for s in found)
+
+
+def test_integer_tensors_take_values_from_their_range():
+    declared = Y.replace(r"\mathbb{R}", r"\{0, \ldots, A\}")
+    scope = read_text(HEAD + declared + BOX).formulas[-1].scope
+    found = random_tensor(scope, "Y", {"A": 2, "E": 100}, np.random.default_rng(0))
+    assert found.shape == (100,)
+    assert set(found) == {0, 1, 2}
 
 
 def test_names_become_identifiers():
@@ -174,3 +220,100 @@ def test_no_shapes_is_an_error(altered):
     book = read_book(folder)
     with pytest.raises(Refuted, match="no small sizes"):
         Oracle(book, compile_loops=False).run(book.labelled("avg-pool-forward")[0])
+
+
+def test_an_identity_is_run_on_both_sides():
+    for equation, right in (
+        (r"2 \mathbf{V}[0] = \mathbf{V}[0] + \sum_{a=0}^{0} \mathbf{V}[a]", True),
+        (r"2 \mathbf{V}[0] = 1", False),
+    ):
+        book = read_text(HEAD + boxed(equation))
+        oracle = Oracle(book, compile_loops=False, shapes=100)
+        if right:
+            found = oracle.run(book.formulas[-1])
+            assert (found.kernels, found.references, found.shapes) == ((), (), 10)
+        else:
+            with pytest.raises(Refuted, match="the sides of toy-grad differ for A = "):
+                oracle.run(book.formulas[-1])
+
+
+def test_a_derivative_that_is_not_printed_is_computed_by_the_chain_rule():
+    # V -> Y -> O, and dL/dY is read but nowhere printed
+    toy = HEAD.replace(r"\cdot \mathbf{V}[e]}", r"\cdot \mathbf{Y}[e]}").replace(
+        "\n$$\n\\boxed", "\n" + Y + "$$\n\\mathbf{Y}[e] = 2 \\mathbf{V}[e]\n$$\n\n$$\n\\boxed"
+    )
+    book = read_text(toy + gradient(r"2 \frac{\partial L}{\partial \mathbf{Y}[e]}"))
+    oracle = Oracle(book, compile_loops=False, shapes=100)
+    assert oracle.run(book.formulas[-1]).references == ("the chain rule",)
+
+
+def test_a_result_of_another_shape_is_refused(lecture):
+    (formula,) = lecture.labelled("conv-grad-bias")
+    oracle = Oracle(lecture, compile_loops=False, shapes=1)
+    (sizes,) = oracle.choices(formula, 1)
+    numbers = oracle.world(formula, sizes, 0)
+    printed = oracle.value(formula, numbers)
+
+    def compare(call):
+        oracle.compare(formula, Subject("other", "conv", "∂B", call), printed, numbers)
+
+    compare(lambda sizes, arrays: printed)
+    with pytest.raises(Refuted, match=r"conv-grad-bias has shape \(\d+,\), other \(1, \d+\); sizes N = "):
+        compare(lambda sizes, arrays: printed[None])
+    with pytest.raises(Refuted, match="other cannot be called: 'Q'; sizes N = "):
+        compare(lambda sizes, arrays: arrays["Q"])
+
+
+def test_functions_see_the_tensors_of_the_page_as_floats_and_the_given_derivative(lecture):
+    (formula,) = lecture.labelled("conv-grad-bias")
+    oracle = Oracle(lecture, compile_loops=False, shapes=1)
+    arrays = _Given(oracle.world(formula, oracle.choices(formula, 1)[0], 0))
+    assert len(arrays) == len(list(arrays)) == len(formula.scope.shapes)
+    assert arrays["G"].dtype == np.float64
+
+
+def test_windows_that_lie_in_the_padding_are_not_compared():
+    def chosen(layer):
+        toy = (
+            TOY.replace(r"\mathbb{R}^{A}", r"\mathbb{R}^{P}")
+            .replace(r"^{E}", r"^{K}")
+            .replace("FORMULA", "1")
+            .replace("(toy)", f"({layer}-toy)")
+        )
+        book = read_text(toy)
+        return Oracle(book, compile_loops=False).choices(book.formulas[-1], 1000)
+
+    assert all(s["P"] < s["K"] for s in chosen("avg-pool"))
+    assert any(s["P"] >= s["K"] for s in chosen("pool"))
+
+
+def subject(label, quantity, name):
+    return next(s for s in subjects(label, quantity) if s.name == name)
+
+
+def test_functions_take_what_a_page_leaves_out():
+    picture = np.arange(6.0).reshape(2, 3)
+    padded = subject("conv-x", "I_pad", "reference.pad").call({"P": 1}, {"I": picture})
+    assert padded.shape == (4, 5)
+    assert (padded[1:-1, 1:-1] == picture).all()
+    batch = np.arange(25.0).reshape(1, 1, 5, 5)
+    for D, last in ((1, 12), (2, 24)):
+        out = subject("max-pool-x", "O", "max_pool2d").call({"K": 3, "S": 1, "D": D}, {"I": batch})
+        assert out[0, 0, 0, 0] == last
+    field = {"k": [3, 3], "s": [2, 1], "d": [1, 1], "p": [0, 0]}
+    assert subject("receptive-field-x", "r", "reference.receptive_field").call({}, field).tolist() == [1, 3, 7]
+
+
+def test_positions_of_a_window_in_the_input():
+    sizes = {"H": 3, "W": 3, "K": 3, "S": 1, "P": 1, "H_out": 3, "W_out": 3}
+    assert GIVEN["avg-pool-border", "M"](sizes, {}).tolist() == [[4, 6, 4], [6, 9, 6], [4, 6, 4]]
+
+
+def test_a_tensor_that_cannot_be_given_is_refused(lecture):
+    formula = lecture.labelled("max-pool-forward")[-1]
+    oracle = Oracle(lecture, compile_loops=False, shapes=1)
+    (sizes,) = oracle.choices(formula, 1)
+    assert oracle.world(formula, sizes, 0)["A_h"].min() >= 0
+    without = {name: n for name, n in sizes.items() if name != "K"}
+    with pytest.raises(Refuted, match="A_h of max-pool-forward cannot be given: 'neither K nor K_h among the sizes"):
+        oracle.world(formula, without, 0)["A_h"]

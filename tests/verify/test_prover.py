@@ -5,8 +5,12 @@
 import pytest
 
 from lectcode.verify import LatexError, Refuted, prove
+from lectcode.verify.chainrule import contributing, written_out
+from lectcode.verify.counterexample import counterexample
+from lectcode.verify.errors import Unsupported
 from lectcode.verify.prover import prove_formula
-from lectcode.verify.reader import read_book
+from lectcode.verify.reader import read_book, read_text
+from tests.verify.test_reader import BOX, HEAD, Y, boxed
 
 LAYER = r"""
 $$
@@ -198,3 +202,72 @@ def test_output_size_off_by_one_is_refused(altered):
     )
     with pytest.raises(Refuted, match="does not count the windows"):
         prove_formula(read_book(folder).labelled("pool-output-size")[0])
+
+
+def test_a_proof_says_what_it_proved():
+    bias = r"\frac{\partial L}{\partial \mathbf{B}[c_{out}]} = " + SUMS + G
+    assert str(prove(LAYER, bias)) == "the formula given: proved for all sizes"
+    assert str(prove(LAYER, rf"$$\boxed{{{bias}}}$$")) == "the formula given: proved for all sizes"
+
+
+def test_sizes_without_a_meaning_are_not_proved():
+    K = Y.replace("{E}", "{K_h}")
+
+    def size(equation):
+        return read_text(HEAD + K + f"$$\n\\boxed{{{equation}}}\n$$ (size)\n" + BOX).labelled("size")[0]
+
+    with pytest.raises(Refuted, match="text:24:8: B is a size of which nothing is known"):
+        prove_formula(size("B = A + 1"))
+    with pytest.raises(Refuted, match="size cannot be proved: 'neither K nor K_w among the sizes "):
+        prove_formula(size("W_{out} = A + 1"))
+    with pytest.raises(Refuted, match="size cannot be proved: 'H'"):
+        prove_formula(size("H_{out} = K_h + 1"))
+
+
+def test_a_definition_is_not_proved(lecture):
+    with pytest.raises(LatexError, match="a definition is not proved, it is compared with its reference"):
+        prove_formula(lecture.labelled("conv-forward")[0])
+
+
+def test_without_an_output_there_is_no_chain_rule():
+    other = HEAD.replace(r"{\partial \mathbf{O}} \in \mathbb{R}^{A}", r"{\partial \mathbf{V}} \in \mathbb{R}^{E}")
+    formula = read_text(other + boxed(r"\frac{\partial L}{\partial \mathbf{X}[a, e]} = \mathbf{G}[e]")).formulas[-1]
+    with pytest.raises(Unsupported, match="no output: G = dL/dO is not declared for a tensor that has a definition"):
+        contributing(formula.scope)
+    with pytest.raises(Refuted, match="toy-grad is not proved: no output"):
+        prove_formula(formula)
+    assert counterexample(formula) is None
+
+
+def test_definitions_that_go_round_are_not_written_out():
+    round_ = (
+        Y + Y.replace("Y", "Z") + "$$\n\\mathbf{Y}[e] = \\mathbf{Z}[e]\n$$\n\n$$\n\\mathbf{Z}[e] = \\mathbf{Y}[e]\n$$\n"
+    )
+    formula = read_text(HEAD + round_ + boxed(r"2 \mathbf{Y}[0] = \mathbf{Z}[0]")).formulas[-1]
+    with pytest.raises(Unsupported, match="the definitions do not end"):
+        written_out(formula.scope, formula.left)
+
+
+def identity(equation, before=""):
+    return read_text(HEAD + before + boxed(equation)).formulas[-1]
+
+
+def test_a_counterexample_is_a_case_in_which_the_true_value_exists():
+    found = counterexample(identity(r"\mathbf{V}[1] + 1 = \mathbf{V}[1]"))
+    sizes = dict(part.split(" = ") for part in found.removeprefix("for ").split(" the formula")[0].split(", "))
+    assert int(sizes["E"]) > 1
+    printed, true = found.split("the formula gives ")[1].split(", the true value is ")
+    assert int(true) == int(printed) + 1
+
+
+def test_a_right_formula_has_no_counterexample():
+    assert counterexample(read_text(HEAD + BOX).formulas[-1]) is None
+
+
+def test_a_printed_value_that_cannot_be_computed_is_the_counterexample():
+    assert "V is read outside of its shape" in counterexample(identity(r"2 \mathbf{V}[0] = \mathbf{V}[E]"))
+
+
+def test_a_formula_that_cannot_be_run_has_no_counterexample():
+    two_names = Y.replace(r"\mathbf{Y}", "Q'") + Y.replace(r"\mathbf{Y}", "Q_{prime}")
+    assert counterexample(identity(r"2 \mathbf{V}[0] = Q'[0] \cdot Q_{prime}[0]", two_names)) is None

@@ -6,7 +6,9 @@ import pytest
 
 from lectcode.verify import Refuted, check, check_chapter, ledger, report
 from lectcode.verify.__main__ import main
+from lectcode.verify.identities import Outcome
 from lectcode.verify.oracle import compiled
+from lectcode.verify.theorems import THEOREMS
 from tests.verify.conftest import LECTURE
 
 SHAPES = 200
@@ -138,3 +140,55 @@ def test_a_page_in_the_contents_must_exist(tmp_path, capsys, no_identities):
 def test_ledger_and_chapter_have_the_same_formulas(book):
     folder = book
     assert [r[0] for r in ledger(folder).rows] == [r[0] for r in check_chapter("page", folder).rows]
+
+
+IDENTITY = r"""
+$$
+\boxed{2 \mathbf{B}[0] = \mathbf{B}[0] + \sum_{m=0}^{0} \mathbf{B}[m]}
+$$ (conv-twice)
+
+$$
+\boxed{1 + \mathbf{1}_{N \geq 1} = 2}
+$$ (conv-two)
+"""
+
+
+@pytest.fixture(scope="module")
+def identities_book(tmp_path_factory):
+    folder = build(tmp_path_factory.mktemp("identities"))
+    page = folder / "chapters" / "page.md"
+    page.write_text(page.read_text().replace("proofs: 1", "proofs: 3") + IDENTITY)
+    return folder
+
+
+def test_an_identity_shows_that_both_sides_are_equal(identities_book):
+    shapes = RUN_ON // 10
+    assert check("conv-twice", identities_book).rows == [
+        ("proved from the printed definitions", "for all sizes"),
+        ("every read lies inside its tensor", "for all sizes (3 indices)"),
+        ("run as loops, both sides are equal", f"on {shapes} shapes"),
+    ]
+    rows = {row[0]: row for row in check_chapter("page", identities_book).rows}
+    assert rows["conv-twice"][1:] == ("identity", "for all sizes", "3 of 3", f"both sides equal: {shapes} shapes", "-")
+    assert rows["conv-two"][3] == "no reads"
+
+
+def test_a_check_has_only_the_lines_that_apply(identities_book):
+    assert not any("every read" in line for line, _ in check("conv-two", identities_book).rows)
+    lines = [line for line, _ in check("conv-forward", identities_book).rows]
+    assert "proved from the printed definitions" not in lines
+    assert "every read lies inside its tensor" in lines
+
+
+def test_without_z3_theorems_are_not_called_proved(monkeypatch):
+    monkeypatch.setattr(report, "prove_all", lambda: [Outcome("an identity", 3)])
+    monkeypatch.setattr(report, "available", lambda: False)
+    rows = report.identity_table().rows
+    assert rows[0] == ("an identity", "for all sizes", "3 rejected")
+    assert rows[1:] == [(t.name, report.NOT_CHECKED, "-") for t in THEOREMS]
+
+
+def test_no_formulas_are_not_verified(monkeypatch, capsys, no_identities):
+    monkeypatch.setattr("lectcode.verify.__main__.verify_all", lambda *arguments: [])
+    assert main([]) == 1
+    assert "not verified: no formulas" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import lectcode
+from lectcode.verify import sources
 from lectcode.verify.sources import contents, cut, find_book
 from tests.verify.conftest import LECTURE
 
@@ -33,6 +34,16 @@ def test_an_installed_package_has_the_book_inside(tmp_path):
         check=True,
     )
     assert done.stdout.split() == [str(package / "book"), "6"]
+
+
+def test_a_package_without_a_book_says_where_it_looked(monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "__file__", str(tmp_path / "lectcode" / "verify" / "sources.py"))
+    (tmp_path / "_toc.yml").write_text("root: intro\n")  # without chapters
+    with pytest.raises(FileNotFoundError, match=r"no book: neither .* nor .*book holds _toc\.yml and chapters/"):
+        find_book()
+    (tmp_path / "lectcode" / "book" / "chapters").mkdir(parents=True)
+    (tmp_path / "lectcode" / "book" / "_toc.yml").write_text("root: intro\n")
+    assert find_book() == tmp_path / "lectcode" / "book"
 
 
 def test_pages_in_the_order_of_the_contents(tmp_path):
