@@ -44,6 +44,7 @@ check: .venv/development  ## lint, and see that every twin fits its source
 	$(BIN)/python -m tools.notebooks --check
 
 serve: .venv/book  ## open the built site at http://127.0.0.1:8000
+	(sleep 1; $(BIN)/python -m webbrowser http://127.0.0.1:8000 > /dev/null) &
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000
 
 test-long: .venv/development  ## the same tests with thousands of random examples each
