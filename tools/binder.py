@@ -23,7 +23,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.websocket import websocket_connect
 from tqdm import tqdm
 
-BOOK = Path(__file__).resolve().parents[1]
+from tools.notebooks import BOOK, sources
+
 FAULT = "fault.ipynb"
 
 
@@ -134,8 +135,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder, "book")
         subprocess.run(["git", "clone", "--quiet", BOOK, clone], check=True)
-        notebooks = [clone / "intro.ipynb", *sorted(clone.glob("chapters/*.ipynb"))]
-        paths = [str(path.relative_to(clone)) for path in notebooks]
+        paths = [str(source.with_suffix(".ipynb").relative_to(clone)) for source in sources(clone)]
         fault = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
         nbformat.write(fault, clone / FAULT)
         with server(clone, environment(clone, Path(folder, "environment"))) as (address, token):

@@ -29,7 +29,7 @@ _MILLISECONDS = 20_000
 def available() -> bool:
     """Can z3 be imported?"""
     try:
-        import z3  # noqa: F401
+        import z3  # noqa: F401 - only whether it is there
     except ImportError:
         return False
     return True

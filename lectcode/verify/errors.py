@@ -35,11 +35,11 @@ class LatexError(VerificationError, ValueError):
         return f"{where}{self.message}" + (f" (at {self.token!r})" if self.token else "")
 
 
-class Unsupported(VerificationError):  # noqa: N818
+class Unsupported(VerificationError):  # noqa: N818 - named for what it says, not as an error
     """An expression outside the fragment that the prover decides; it is never taken to be equal."""
 
 
-class Refuted(VerificationError, AssertionError):  # noqa: N818
+class Refuted(VerificationError, AssertionError):  # noqa: N818 - named for what it says, not as an error
     """A statement that was not proved, or that a computed value contradicts."""
 
 

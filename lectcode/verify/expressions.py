@@ -206,7 +206,7 @@ def refresh(e: Expr) -> Expr:
 class _PlainPrinter(StrPrinter):
     """Bound indices under their names (SymPy puts an underscore before a Dummy)."""
 
-    def _print_Dummy(self, e):  # noqa: N802
+    def _print_Dummy(self, e):  # noqa: N802 - the name that SymPy calls
         return e.name
 
 
