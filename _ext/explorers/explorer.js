@@ -1,0 +1,127 @@
+// What all explorers share: the frame on the page, the state and its address, what is said to screen readers.
+
+import { linkTo, readAddress, writeAddress } from "./address.js";
+import { button, options, slider } from "./controls.js";
+import { Impossible } from "./geometry.js";
+import { make } from "./page.js";
+import { decode, encode, startOf } from "./state.js";
+
+const PATIENCE = 250; // milliseconds without a change before the address and the announcement follow
+
+export class Explorer extends HTMLElement {
+  connectedCallback() {
+    if (this.frame) return;
+    const { fields, heading } = this.constructor;
+    this.start = decode(fields, this.getAttribute("start"), startOf(fields));
+    this.state = decode(fields, readAddress(this.id), this.start);
+    const title = make("p", { class: "explorer-heading", id: `${this.id}-heading` }, heading);
+    const tools = make(
+      "div",
+      { class: "explorer-tools" },
+      button("Reset", () => this.become(this.start, "Reset.")),
+      button("Copy link", () => this.copyLink()),
+    );
+    this.sliders = {};
+    this.controls = make("div", { class: "explorer-controls" });
+    this.rule = make("p", { class: "explorer-rule" });
+    this.stage = make("div", { class: "explorer-stage" });
+    this.sum = make("div", { class: "explorer-sum" });
+    this.legend = make("p", { class: "explorer-legend" });
+    this.status = make("p", { class: "explorer-status", role: "status", "aria-live": "polite" });
+    this.frame = make("div", { class: "explorer-frame" });
+    this.sum.addEventListener("pointerover", ({ target }) => this.lightTerm(target.closest("[data-term]")));
+    this.sum.addEventListener("pointerleave", () => this.lightTerm(null));
+    this.build();
+    this.frame.append(
+      make("div", { class: "explorer-head" }, title, tools),
+      ...(this.presetButtons ? [this.presetButtons] : []),
+      this.controls,
+      this.rule,
+      this.stage,
+      this.sum,
+      this.legend,
+      this.status,
+    );
+    this.setAttribute("role", "region");
+    this.setAttribute("aria-labelledby", title.id);
+    this.replaceChildren(this.frame);
+    const replaced = this.getAttribute("replaces");
+    if (replaced) document.getElementById(replaced)?.classList.add("explorer-replaced");
+    this.show();
+  }
+
+  /** Add a slider for each of the fields; its words are [letter as HTML, label]. */
+  addSliders(words) {
+    for (const [name, [letter, label]] of Object.entries(words)) {
+      const { least, most } = this.constructor.fields[name];
+      this.sliders[name] = slider({ name, letter, label, least, most, onchange: (value) => this.change({ [name]: value }) });
+      this.controls.append(this.sliders[name].element);
+    }
+  }
+
+  /** Add the presets: from words to a state text. */
+  addPresets(presets) {
+    const names = Object.fromEntries(Object.keys(presets).map((name) => [name, name]));
+    const onchange = (name) => this.become(decode(this.constructor.fields, presets[name], this.start), `${name}.`);
+    this.presetButtons = options({ label: "Examples", names, onchange }).element;
+    this.presetButtons.querySelectorAll("button").forEach((one) => one.removeAttribute("aria-pressed"));
+    this.presetButtons.prepend(make("span", { class: "explorer-caption" }, "Examples"));
+  }
+
+  /** Change a part of the state, as a reader's act. */
+  change(part) {
+    this.become({ ...this.state, ...part });
+  }
+
+  become(state, words = "") {
+    this.state = structuredClone(state);
+    this.show();
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      writeAddress(this.id, encode(this.constructor.fields, this.state, this.start));
+      this.say(words);
+    }, PATIENCE);
+  }
+
+  say(words = "") {
+    this.status.textContent = `${words} ${this.announcement}`.trim();
+  }
+
+  /** Draw the state; where it is impossible, say why in one sentence and draw nothing. */
+  show() {
+    for (const [name, { set }] of Object.entries(this.sliders)) set(this.state[name]);
+    try {
+      this.draw();
+      this.classList.remove("explorer-impossible");
+    } catch (error) {
+      if (!(error instanceof Impossible)) throw error;
+      const sentence = `${error.message[0].toUpperCase()}${error.message.slice(1)}.`;
+      this.rule.textContent = sentence;
+      this.announcement = sentence;
+      this.classList.add("explorer-impossible");
+    }
+  }
+
+  async copyLink() {
+    clearTimeout(this.waiting);
+    writeAddress(this.id, encode(this.constructor.fields, this.state, this.start));
+    try {
+      await navigator.clipboard.writeText(linkTo(this.id));
+      this.status.textContent = "Link copied.";
+    } catch {
+      this.status.textContent = "The address of this page is the link.";
+    }
+    this.status.classList.add("is-shown");
+    setTimeout(() => this.status.classList.remove("is-shown"), 2000);
+  }
+
+  /** Light the cells of one term of the written sum. Explorers with sums fill this.terms and this.grids. */
+  lightTerm(element) {
+    this.querySelectorAll(".is-pair").forEach((lit) => lit.classList.remove("is-pair"));
+    if (!element) return;
+    element.classList.add("is-pair");
+    for (const [grid, [i, j]] of Object.entries(this.terms[+element.dataset.term].at)) {
+      this.grids[grid].cells[i][j].classList.add("is-pair");
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// Numbers and sums as words: on the page with signs and colours, for screen readers spelled out.
+
+/** A number with a real minus sign; fractions with two digits. */
+export const number = (value) => `${Math.round(value * 100) / 100 + 0}`.replace("-", "\u2212");
+
+/** A number inside a product or a sum. */
+export const factor = (value) => (value < 0 ? `(${number(value)})` : number(value));
+
+export const spoken = (value) => `${value < 0 ? "minus " : ""}${number(Math.abs(value))}`;
+
+export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+
+export const at = ([i, j]) => `[${i}, ${j}]`;
+
+/** A letter with an index below it, in the type that formulas have. */
+export const letter = (name, below = "") => `<var>${name}</var>${below && `<sub>${below}</sub>`}`;
+
+/** An array, in bold. */
+export const array = (name, below = "") => `<b>${name}</b>${below && `<sub>${below}</sub>`}`;
+
+export const I_PAD = array("I", "pad");
+
+/** The gradient of the loss by an array. */
+export const gradient = (of) => `\u2202<var>L</var>\u2009/\u2009\u2202${of}`;
+
+/** The terms that belong to one line of a sum, as products; `kinds` names the array of each factor, for its colour. */
+function products(terms, kinds) {
+  return terms
+    .map(({ factors, index }) => {
+      const written = factors.map((value, k) => `<span class="of-${kinds[k]}">${factor(value)}</span>`).join("\u2009·\u2009");
+      return `<span class="term" data-term="${index}">${written}</span>`;
+    })
+    .join(" + ");
+}
+
+/** Lines of a sum, one for each row of the window or of G; `last` holds what is added at the end. */
+export function lines(terms, kinds, last = []) {
+  const byLine = Map.groupBy(
+    terms.map((term, index) => ({ ...term, index })),
+    (term) => term.line,
+  );
+  return [...[...byLine.values()].map((line) => products(line, kinds)), ...last];
+}
+
+/** A sum for the ear: "2 times 3 plus minus 1 times 4". A long one is only counted. */
+export function speak(terms) {
+  if (!terms.length) return "an empty sum";
+  if (terms.length > 12) return `a sum of ${terms.length} products`;
+  return terms.map(({ factors }) => factors.map(spoken).join(" times ")).join(" plus ");
+}
