@@ -22,6 +22,8 @@ export class Explorer extends HTMLElement {
       button("Copy link", () => this.copyLink()),
     );
     this.sliders = {};
+    this.choices = {};
+    this.views = make("div", { class: "explorer-views" });
     this.controls = make("div", { class: "explorer-controls" });
     this.rule = make("p", { class: "explorer-rule" });
     this.stage = make("div", { class: "explorer-stage" });
@@ -29,17 +31,21 @@ export class Explorer extends HTMLElement {
     this.legend = make("p", { class: "explorer-legend" });
     this.status = make("p", { class: "explorer-status", role: "status", "aria-live": "polite" });
     this.frame = make("div", { class: "explorer-frame" });
-    this.sum.addEventListener("pointerover", ({ target }) => this.lightTerm(target.closest("[data-term]")));
-    this.sum.addEventListener("pointerleave", () => this.lightTerm(null));
+    this.sum.addEventListener("pointerover", ({ target }) => {
+      this.light(this.terms?.[target.closest("[data-term]")?.dataset.term]);
+    });
+    for (const part of [this.sum, this.stage]) part.addEventListener("pointerleave", () => this.light(null));
     this.build();
     this.frame.append(
       make("div", { class: "explorer-head" }, title, tools),
       ...(this.presetButtons ? [this.presetButtons] : []),
+      this.views,
       this.controls,
       this.rule,
       this.stage,
       this.sum,
       this.legend,
+      make("p", { class: "explorer-hint" }, this.constructor.hint),
       this.status,
     );
     this.setAttribute("role", "region");
@@ -89,7 +95,7 @@ export class Explorer extends HTMLElement {
 
   /** Draw the state; where it is impossible, say why in one sentence and draw nothing. */
   show() {
-    for (const [name, { set }] of Object.entries(this.sliders)) set(this.state[name]);
+    for (const [name, { set }] of Object.entries({ ...this.sliders, ...this.choices })) set(this.state[name]);
     try {
       this.draw();
       this.classList.remove("explorer-impossible");
@@ -115,13 +121,36 @@ export class Explorer extends HTMLElement {
     setTimeout(() => this.status.classList.remove("is-shown"), 2000);
   }
 
+  /** Show a sum: what it is, its lines, its value and a note on it, and what else there is to say. */
+  writeSum(head, written, value, note = "", more = []) {
+    this.sum.innerHTML =
+      `<p>${head}</p>` +
+      written.map((line, k) => `<p class="line">${k ? "+" : "="} ${line}</p>`).join("") +
+      `<p class="line">= <strong class="of-result">${value}</strong>${note}</p>` +
+      more.map((line) => `<p>${line}</p>`).join("");
+  }
+
+  /** Add a choice between the names of a field. */
+  addChoice(field, label, names) {
+    this.choices[field] = options({ label, names, onchange: (value) => this.change({ [field]: value }) });
+    this.views.append(this.choices[field].element);
+  }
+
+  /** Change which entry is explained; a pointer that stays where it is changes nothing. */
+  pick(part) {
+    if (Object.entries(part).some(([name, value]) => `${this.state[name]}` !== `${value}`)) this.change(part);
+  }
+
   /** Light the cells of one term of the written sum. Explorers with sums fill this.terms and this.grids. */
-  lightTerm(element) {
+  light(term) {
     this.querySelectorAll(".is-pair").forEach((lit) => lit.classList.remove("is-pair"));
-    if (!element) return;
-    element.classList.add("is-pair");
-    for (const [grid, [i, j]] of Object.entries(this.terms[+element.dataset.term].at)) {
-      this.grids[grid].cells[i][j].classList.add("is-pair");
-    }
+    if (!term) return;
+    this.sum.querySelector(`[data-term="${term.index}"]`)?.classList.add("is-pair");
+    for (const [grid, [i, j]] of Object.entries(term.at)) this.grids[grid].cells[i][j].classList.add("is-pair");
+  }
+
+  /** Light the term to which a cell belongs, if there is one. */
+  lightPlace(grid, place) {
+    this.light(this.terms.find(({ at }) => `${at[grid]}` === `${place}`));
   }
 }

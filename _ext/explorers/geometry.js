@@ -56,3 +56,14 @@ export function uses(axis) {
     return u >= axis.padded - axis.remainder ? "remainder" : "gap";
   });
 }
+
+/** The size of the output that build(state) leads to, or nothing where no window fits. */
+export const outputOf = (build) => (state) => {
+  try {
+    const { rows, columns } = build(state);
+    return [rows.out, columns.out];
+  } catch (error) {
+    if (error instanceof Impossible) return [0, 0];
+    throw error;
+  }
+};

@@ -46,8 +46,9 @@ export class Grid {
         cell.dataset.value = value;
         const label = `row ${i}, column ${j}${note && `, ${note}`}`;
         const input = cell.firstElementChild;
+        cell.style.setProperty("--length", text(value).length);
         if (!input) cell.textContent = text(value);
-        else if (input !== document.activeElement || input.dataset.kept) input.value = number(value);
+        else if (input !== document.activeElement) input.value = number(value);
         if (input) input.setAttribute("aria-label", label);
         else cell.setAttribute("aria-label", `${label}: ${spoken(value)}`);
       }),
@@ -65,10 +66,11 @@ export class Grid {
         return cell;
       }),
     );
-    const head = make("div", { role: "row", class: "heads" }, make("span", { "aria-hidden": true }));
-    for (let j = 0; j < columns; j += 1) head.append(make("span", { role: "columnheader" }, `${j}`));
-    const body = this.cells.map((row, i) => make("div", { role: "row" }, make("span", { role: "rowheader" }, `${i}`), ...row));
-    this.table.replaceChildren(head, ...body);
+    const single = rows * columns === 1; // the one place of B needs no numbers at its sides
+    const index = (role, k) => (single ? make("span") : make("span", { role }, `${k}`));
+    const heads = this.cells[0].map((_, j) => index("columnheader", j));
+    const body = this.cells.map((row, i) => make("div", { role: "row" }, index("rowheader", i), ...row));
+    this.table.replaceChildren(make("div", { role: "row", class: "heads" }, make("span"), ...heads), ...body);
     this.stop([Math.min(r, rows - 1), Math.min(c, columns - 1)]);
   }
 
@@ -84,7 +86,7 @@ export class Grid {
       type: "text",
       inputmode: "text",
       autocomplete: "off",
-      maxlength: 3,
+      maxlength: 5,
       tabindex: -1,
       onfocus: (event) => event.target.select(),
       oninput: ({ target }) => /^[-\u2212]?\d+$/.test(target.value) && commit(target),

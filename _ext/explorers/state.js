@@ -4,7 +4,7 @@
 const whole = (text, least, most) => (/^-?\d+$/.test(text) && +text >= least && +text <= most ? +text : undefined);
 
 /** The range of the numbers in editable cells. */
-export const CELL = { least: -99, most: 99 };
+export const CELL = { least: -9999, most: 9999 };
 
 export const count = (start, least, most) => ({
   start,
@@ -30,11 +30,12 @@ export const place = (...start) => ({
   write: (value) => value,
 });
 
-/** A list of `least` to `most` counts. */
+/** A list of 1 to `longest` counts. */
 export const counts = (start, least, most, longest) => ({
   start,
   least,
   most,
+  longest,
   read: (texts) => {
     const found = texts.map((text) => whole(text, least, most));
     return found.length <= longest && !found.includes(undefined) ? found : undefined;

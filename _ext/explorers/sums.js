@@ -8,13 +8,14 @@ export const matrix = (rows, columns, entry) =>
 
 export const places = (rows, columns) => matrix(rows, columns, (i, j) => [i, j]).flat();
 
+/** Give each term its number, by which the page finds it again. */
+export const numbered = (terms) => terms.map((term, index) => ({ ...term, index }));
+
 export const total = (terms) => terms.reduce((sum, term) => sum + term.value, 0);
 
-/** The input in a frame of P zeros: I_pad. */
-export function pad(I, P) {
-  const [H, W] = [I.length, I[0].length];
-  return matrix(H + 2 * P, W + 2 * P, (i, j) => (I[i - P]?.[j - P] ?? 0));
-}
+/** The input in a frame of P rows and columns: I_pad. */
+export const pad = (I, P, filler = 0) =>
+  matrix(I.length + 2 * P, I[0].length + 2 * P, (i, j) => I[i - P]?.[j - P] ?? filler);
 
 /** O[h, w] without the bias: sum over k_h, k_w of F[k_h, k_w] I_pad[hS + k_h D, wS + k_w D]. */
 export function outputTerms(F, I_pad, { rows, columns }, h, w) {
@@ -48,3 +49,18 @@ export function inputTerms(G, F, { rows, columns }, u, v) {
 /** dL/dB: sum over h, w of G[h, w]. */
 export const biasTerms = (G, { rows, columns }) =>
   places(rows.out, columns.out).map(([h, w]) => ({ line: h, at: { G: [h, w] }, factors: [G[h][w]], value: G[h][w] }));
+
+/** What G[h, w] adds to dL/dF and to dL/dI_pad. */
+export function scatterTerms(G, F, I_pad, geometry, h, w) {
+  const read = outputTerms(F, I_pad, geometry, h, w);
+  const term = ({ line, at: { F: k, I: uv } }, at, value) => ({
+    line,
+    at: { G: [h, w], I: uv, F: k, ...at },
+    factors: [G[h][w], value],
+    value: G[h][w] * value,
+  });
+  return {
+    toF: read.map((one) => term(one, { dF: one.at.F }, one.factors[1])),
+    toI: read.map((one) => term(one, { dI: one.at.I }, one.factors[0])),
+  };
+}
