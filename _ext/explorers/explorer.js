@@ -12,7 +12,7 @@ export class Explorer extends HTMLElement {
   connectedCallback() {
     if (this.frame) return;
     const { fields, heading } = this.constructor;
-    this.start = decode(fields, this.getAttribute("start"), startOf(fields));
+    this.start = decode(fields, this.getAttribute("start"), startOf(fields), true);
     this.state = decode(fields, readAddress(this.id), this.start);
     const title = make("p", { class: "explorer-heading", id: `${this.id}-heading` }, heading);
     const tools = make(
@@ -65,10 +65,18 @@ export class Explorer extends HTMLElement {
     }
   }
 
+  /** Put grids on the stage, row by row; return the last row. */
+  addRows(...rows) {
+    for (const grids of rows) {
+      this.stage.append(make("div", { class: "explorer-row" }, ...grids.map(({ element }) => element)));
+    }
+    return this.stage.lastElementChild;
+  }
+
   /** Add the presets: from words to a state text. */
   addPresets(presets) {
     const names = Object.fromEntries(Object.keys(presets).map((name) => [name, name]));
-    const onchange = (name) => this.become(decode(this.constructor.fields, presets[name], this.start), `${name}.`);
+    const onchange = (name) => this.become(decode(this.constructor.fields, presets[name], this.start, true), `${name}.`);
     this.presetButtons = options({ label: "Examples", names, onchange }).element;
     this.presetButtons.querySelectorAll("button").forEach((one) => one.removeAttribute("aria-pressed"));
     this.presetButtons.prepend(make("span", { class: "explorer-caption" }, "Examples"));

@@ -48,9 +48,8 @@ export class GradientExplorer extends Explorer {
       dB: grid("dB", "", "result", gather("B")),
     };
     const { I, F, G, dI, dF, dB } = this.grids;
-    const row = (...grids) => make("div", { class: "explorer-row" }, ...grids.map(({ element }) => element));
     this.wanted = make("p", { class: "explorer-caption" });
-    this.stage.append(row(I, F, G), this.wanted, row(dI, dF, dB));
+    this.addRows([I, F, G], [dI, dF, dB]).before(this.wanted);
   }
 
   pickG(g) {

@@ -2,7 +2,7 @@
 
 import { make } from "./page.js";
 import { CELL } from "./state.js";
-import { number, spoken } from "./words.js";
+import { brief, number, spoken } from "./words.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 let made = 0;
@@ -34,7 +34,7 @@ export class Grid {
   }
 
   /** Show numbers; edits(i, j) says which may be edited; notes(i, j) gives words about a cell, such as "padding". */
-  draw(numbers, { edits = () => false, notes = () => "", text = number } = {}) {
+  draw(numbers, { edits = () => false, notes = () => "" } = {}) {
     const [rows, columns] = [numbers.length, numbers[0].length];
     const form = `${rows} ${columns} ${numbers.map((row, i) => row.map((_, j) => +edits(i, j)))}`;
     if (form !== this.form) this.build(rows, columns, edits);
@@ -46,8 +46,8 @@ export class Grid {
         cell.dataset.value = value;
         const label = `row ${i}, column ${j}${note && `, ${note}`}`;
         const input = cell.firstElementChild;
-        cell.style.setProperty("--length", text(value).length);
-        if (!input) cell.textContent = text(value);
+        cell.style.setProperty("--length", brief(value).length);
+        if (!input) cell.textContent = brief(value);
         else if (input !== document.activeElement) input.value = number(value);
         if (input) input.setAttribute("aria-label", label);
         else cell.setAttribute("aria-label", `${label}: ${spoken(value)}`);

@@ -63,11 +63,13 @@ export class PoolingExplorer extends Explorer {
       G: grid("G", `given ${array("G")}`, "given", output, editor(this, "G")),
       dI: grid("dI", gradient(array("I")), "result", input),
     };
-    this.stage.append(...Object.values(this.grids).map(({ element }) => element));
+    const { I, O, G, dI } = this.grids;
+    this.addRows([I, O], [dI, G]);
   }
 
   draw() {
     const { state } = this;
+    this.choices.padding.element.hidden = state.kind === "max" || !state.P;
     const geometry = geometryOf(state);
     const { rows, columns } = geometry;
     const I_pad = pad(crop(state.I, state.H, state.W), state.P, state.kind === "max" ? -Infinity : 0);
@@ -76,7 +78,6 @@ export class PoolingExplorer extends Explorer {
     const dI = matrix(state.H, state.W, (x, y) => pooledGradient(G, I_pad, geometry, state, x + state.P, y + state.P));
     this.rule.innerHTML = sizeRule(rows, "H", "") + sizeRule(columns, "W", "");
     this.legend.innerHTML = unreadWords(geometry, frame);
-    this.choices.padding.element.hidden = state.kind === "max" || !state.P;
     this.grids.I.retitle(state.P ? `padded input ${I_PAD}` : `input ${array("I")}`);
     this.grids.I.draw(I_pad, { edits: frame.inside, notes: frameNotes(frame) });
     this.grids.O.draw(matrix(rows.out, columns.out, (h, w) => pooled(I_pad, geometry, state, h, w)));

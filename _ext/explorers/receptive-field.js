@@ -19,7 +19,7 @@ const PRESETS = {
 const LETTERS = {
   K: ["kernel length", 7],
   S: ["stride", 4],
-  D: ["dilation", 4],
+  D: ["dilation", 6],
   P: ["padding", 6],
 };
 const MOST_LAYERS = 6;
@@ -195,23 +195,22 @@ export class ReceptiveFieldExplorer extends Explorer {
     const [begin, end] = [a[J] + this.h * e[J], a[J] + this.h * e[J] + r[J] - 1];
     const read = this.levels[0].size;
     const centre = (begin + end) / 2;
-    const factors = (list) => (list.length ? list.join("\u00b7") : "1");
-    const step = (i) => (i ? `\u00b7${factors(S.slice(0, i))}` : "");
-    const sizes = K.map((k, i) => `<span class="whole">(${k} \u2212 1)\u00b7${D[i]}${step(i)}</span>`);
-    const starts = P.map((p, i) => `${p}${step(i)}`);
+    const whole = (words) => `<span class="whole">${words}</span>`;
+    const sizes = K.map((k, i) => whole(`(${k} \u2212 1)\u00b7${D[i]}\u00b7${e[i]}`));
+    const starts = P.map((p, i) => whole(`${p}\u00b7${e[i]}`));
     const outside = Math.max(0, -begin) + Math.max(0, end - this.state.H + 1);
     const inside = r[J] - outside;
     const holes = inside - read;
     const notes = [
       `${plural(read, "input")} read`,
       ...(outside > 0 ? [`${outside} in the padding`] : []),
-      ...(holes > 0 ? [`${holes} never read: ${holes === 1 ? "a hole" : "holes"}`] : []),
+      ...(holes > 0 ? [`${holes} never read`] : []),
     ];
     const where = Number.isInteger(centre) ? `input ${number(centre)}` : `between inputs ${number(centre - 0.5)} and ${number(centre + 0.5)}`;
     this.sum.innerHTML =
-      `<p>step <b>e</b>[${J}] = ${factors(S)} = <strong>${e[J]}</strong></p>` +
-      `<p>size <b>r</b>[${J}] = 1 + ${sizes.join(" + ")} = <strong class="of-input">${r[J]}</strong></p>` +
-      `<p>start <b>a</b>[${J}] = \u2212(${starts.join(" + ")}) = <strong>${number(a[J])}</strong></p>` +
+      `<p>step <b>e</b>[${J}] = ${S.join("\u00b7")} = <strong>${e[J]}</strong></p>` +
+      `<p>size <b>r</b>[${J}] = 1 + \u2211 (<b>k</b> \u2212 1)\u00b7<b>d</b>\u00b7<b>e</b> = 1 + ${sizes.join(" + ")} = <strong class="of-input">${r[J]}</strong></p>` +
+      `<p>start <b>a</b>[${J}] = \u2212\u2211 <b>p</b>\u00b7<b>e</b> = \u2212(${starts.join(" + ")}) = <strong>${number(a[J])}</strong></p>` +
       `<p>Output ${letter("h")} = ${this.h} sees from ${number(a[J])} + ${this.h}\u00b7${e[J]} = <strong>${number(begin)}</strong> ` +
       `to ${number(begin)} + ${r[J]} \u2212 1 = <strong>${number(end)}</strong>; its centre is <strong>${where}</strong>.</p>` +
       `<p>${notes.join(", ")}.</p>`;

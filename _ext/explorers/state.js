@@ -65,19 +65,21 @@ export const crop = (value, rows, columns) => value.slice(0, rows).map((row) => 
 export const startOf = (fields) =>
   Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, structuredClone(field.start)]));
 
-/** Return the state that a text describes, on top of another one. Fields are read in order: sizes before tables. */
-export function decode(fields, text, base) {
-  const given = new Map(
-    (text ?? "").split("_").map((item) => {
-      const [name, ...values] = item.split(".");
-      return [name, values];
-    }),
-  );
+/**
+ * Return the state that a text describes, on top of another one. Fields are read in order: sizes before tables. What an
+ * address says may be nonsense and is left out; what the book says may not be.
+ */
+export function decode(fields, text, base, ours = false) {
+  const items = (text || "").split("_").filter(Boolean);
+  const given = new Map(items.map((item) => [item.split(".")[0], item.split(".").slice(1)]));
   const state = structuredClone(base);
   for (const [name, field] of Object.entries(fields)) {
     const value = given.has(name) ? field.read(given.get(name), state) : undefined;
+    if (ours && given.has(name) && value === undefined) throw new Error(`${name} makes no sense in ${text}`);
     if (value !== undefined) state[name] = value;
+    given.delete(name);
   }
+  if (ours && given.size) throw new Error(`${[...given.keys()]} is unknown in ${text}`);
   return state;
 }
 

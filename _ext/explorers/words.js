@@ -6,6 +6,9 @@ export const number = (value) => {
   return text.replace("-", "\u2212");
 };
 
+/** A number as short as a cell needs it: fewer digits after the point if there are many before it. */
+export const brief = (value) => number(Number.isFinite(value) ? +value.toFixed(Math.abs(value) < 100 ? 2 : Math.abs(value) < 1000 ? 1 : 0) : value);
+
 /** A number inside a product or a sum. */
 export const factor = (value) => (value < 0 ? `(${number(value)})` : number(value));
 
