@@ -37,7 +37,7 @@ export class ConvolutionExplorer extends Explorer {
       O: new Grid({ name: "O", title: `output ${array("O")}`, color: "result", onpick: (at) => this.pick({ at }) }),
     };
     const { I, F, B, O } = this.grids;
-    this.stage.append(I.element, make("div", { class: "explorer-column" }, F.element, B.element), O.element);
+    this.addRows([I, { element: make("div", { class: "explorer-column" }, F.element, B.element) }, O]);
   }
 
   draw() {
@@ -49,10 +49,11 @@ export class ConvolutionExplorer extends Explorer {
     const { padding, remainder, gap, ...frame } = frameMarks(geometry);
     this.terms = numbered(outputTerms(F, I_pad, geometry, h, w));
     this.rule.innerHTML = sizeRule(rows, "H", "h") + sizeRule(columns, "W", "w");
-    this.grids.I.draw(I_pad, { edits: frame.inside, notes: frameNotes(frame) });
+    const shaded = this.hasAttribute("shaded"); // the numbers are a picture
+    this.grids.I.draw(I_pad, { edits: frame.inside, notes: frameNotes(frame), shaded });
     this.grids.F.draw(F, { edits: () => true });
     this.grids.B.draw([[B]], { edits: () => true });
-    this.grids.O.draw(O);
+    this.grids.O.draw(O, { shaded });
     this.grids.I.mark({ padding, remainder, gap, window: this.terms.map(({ at: { I } }) => I) });
     this.grids.F.mark({ window: this.terms.map(({ at: { F } }) => F) });
     this.grids.O.mark({ active: [[h, w]] });

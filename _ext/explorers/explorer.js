@@ -51,8 +51,8 @@ export class Explorer extends HTMLElement {
     this.setAttribute("role", "region");
     this.setAttribute("aria-labelledby", title.id);
     this.replaceChildren(this.frame);
-    const replaced = this.getAttribute("replaces");
-    if (replaced) document.getElementById(replaced)?.classList.add("explorer-replaced");
+    const figure = document.getElementById(this.getAttribute("replaces"));
+    figure?.closest(".cell").classList.add("explorer-replaced");
     this.show();
   }
 
@@ -106,6 +106,7 @@ export class Explorer extends HTMLElement {
     for (const [name, { set }] of Object.entries({ ...this.sliders, ...this.choices })) set(this.state[name]);
     try {
       this.draw();
+      this.measure();
       this.classList.remove("explorer-impossible");
     } catch (error) {
       if (!(error instanceof Impossible)) throw error;
@@ -114,6 +115,15 @@ export class Explorer extends HTMLElement {
       this.announcement = sentence;
       this.classList.add("explorer-impossible");
     }
+  }
+
+  /** Tell the style sheet how many cells the widest row of grids has, so that they fit side by side if they can. */
+  measure() {
+    const columns = (item) =>
+      Math.max(...[item, ...item.children].map((part) => +part.style.getPropertyValue("--columns") || 1));
+    const rows = [...this.stage.querySelectorAll(".explorer-row")].map((row) => [...row.children].map(columns));
+    this.stage.style.setProperty("--total", Math.max(1, ...rows.map((row) => row.reduce((sum, one) => sum + one, 0))));
+    this.stage.style.setProperty("--items", Math.max(1, ...rows.map((row) => row.length)));
   }
 
   async copyLink() {

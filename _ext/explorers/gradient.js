@@ -2,7 +2,7 @@
 
 import { Explorer } from "./explorer.js";
 import { frameMarks, frameNotes, sizeRule, unreadWords } from "./frame.js";
-import { outputOf } from "./geometry.js";
+import { outputOf, span } from "./geometry.js";
 import { Grid } from "./grid.js";
 import { editor, LAYER, layerOf, SLIDERS } from "./layer.js";
 import { make } from "./page.js";
@@ -128,7 +128,8 @@ export class GradientExplorer extends Explorer {
     const inside = x >= 0 && x < rows.H && y >= 0 && y < columns.H;
     const note = of !== "I" ? "" : inside ? ` = ${gradient(array("I"))}${at([x, y])}` : ", dropped: the frame is no input";
     this.writeSum(`${name} = \u2211 ${array("G")}${hw}${other[of]()}`, written, number(value), note);
-    this.sum.style.setProperty("--lines", rows.out + 2);
+    const most = of === "I" ? Math.min(rows.out, Math.ceil(span(rows.K, rows.D) / rows.S)) : rows.out;
+    this.sum.style.setProperty("--lines", most + 2); // so that the page below stays where it is
     const where = of === "B" ? "" : ` at row ${entry[0]}, column ${entry[1]}`;
     const outputs = this.terms.length === 1 ? "1 output" : `${this.terms.length} outputs`;
     this.announcement = `The gradient by ${SPOKEN[of]}${where} is ${spoken(value)}, from ${outputs}: ${speak(this.terms)}.`;

@@ -33,8 +33,9 @@ export class Grid {
     if (this.title.innerHTML !== title) this.title.innerHTML = title;
   }
 
-  /** Show numbers; edits(i, j) says which may be edited; notes(i, j) gives words about a cell, such as "padding". */
-  draw(numbers, { edits = () => false, notes = () => "" } = {}) {
+  /** Show numbers; edits(i, j) says which may be edited; notes(i, j) gives words about a cell, such as "padding"; shaded: the larger, the darker. */
+  draw(numbers, { edits = () => false, notes = () => "", shaded = false } = {}) {
+    const strongest = Math.max(...numbers.flat().map(Math.abs)) || 1;
     const [rows, columns] = [numbers.length, numbers[0].length];
     const form = `${rows} ${columns} ${numbers.map((row, i) => row.map((_, j) => +edits(i, j)))}`;
     if (form !== this.form) this.build(rows, columns, edits);
@@ -47,6 +48,7 @@ export class Grid {
         const label = `row ${i}, column ${j}${note && `, ${note}`}`;
         const input = cell.firstElementChild;
         cell.style.setProperty("--length", brief(value).length);
+        if (shaded) cell.style.setProperty("--shade", `${(36 * Math.abs(value)) / strongest}%`);
         if (!input) cell.textContent = brief(value);
         else if (input !== document.activeElement) input.value = number(value);
         if (input) input.setAttribute("aria-label", label);
