@@ -72,6 +72,8 @@ def shrink_pictures(app, doctree):
             target.write_bytes(smaller(picture))
         with Image.open(target) as opened:
             width, height = opened.size
+        if b"VP8L" in target.read_bytes()[:32]:  # without loss, so it is drawn; phones show it in a legible size
+            image["classes"].append("drawing")
         image["uri"] = f"/{target.relative_to(source)}"
         # The first picture may be what a reader sees first; the others wait until they are near.
         image["width"], image["height"], image["loading"] = str(width), str(height), "lazy"
@@ -138,6 +140,8 @@ def lighten(app, exception):
     (site / "_static/scripts/fontawesome.js").unlink()
     for page in pages:
         text = FONT_AWESOME.sub("", page.read_text("utf8"))
+        # Without scripts nothing turns "auto" into a theme, and the page would have no colours.
+        text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
         if page.name != "search.html":
             text = SEARCH.sub("", text)
         page.write_text(text, "utf8")
