@@ -21,7 +21,7 @@ def setup(app):
         app.config.html_baseurl = app.config.ogp_site_url = pages_address(repository)
         app.config.sitemap_url_scheme = "{link}"
         app.setup_extension("sphinx_sitemap")
-        theme["use_repository_button"] = theme["use_issues_button"] = True
+        theme["use_repository_button"] = True
     else:
         for option in ("launch_buttons", "repository_url", "repository_branch"):
             theme.pop(option, None)

@@ -4,7 +4,7 @@ import { make } from "./page.js";
 
 /** A slider with its letter and its value. onchange(value) runs while it moves. */
 export function slider({ name, letter, label, least, most, onchange }) {
-  const shown = make("output", { "aria-hidden": true });
+  const shown = make("span", { class: "explorer-value", "aria-hidden": true });
   const input = make("input", {
     type: "range",
     name,

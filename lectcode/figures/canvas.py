@@ -7,8 +7,10 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#00795a", "#7a3b94"
-INK, GREY, PALE = "#1a1a1a", "#9a9a9a", "#e9e9e9"
+# Blue is what is read, orange what it is multiplied by, green what comes out, purple a fourth. All are dark enough for
+# text on white and stay apart for colour-blind eyes; _static/book.css has the same and their partners for dark pages.
+BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#bd4b00", "#00664c", "#5c1a6c"
+INK, GREY, PALE = "#1a1a1a", "#8a8a8a", "#e9e9e9"
 
 STYLE = {
     "figure.facecolor": "white",

@@ -1,4 +1,4 @@
-"""Built copies of the book, in folders of their own."""
+"""Built copies of the book, in folders of their own, and a browser that reads one."""
 
 import shutil
 import subprocess
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools import address
+from tools.address import fill_in
+from tools.browser import launched, served
 from tools.notebooks import BOOK
 
 ADDRESS = "https://github.com/example-owner/example-book"
@@ -34,7 +35,7 @@ def build(book: Path):
 def site(tmp_path_factory):
     """The site of a copy of the book whose public address is not decided."""
     book = copy_book(tmp_path_factory.mktemp("without-address"))
-    address.fill_in("", book)
+    fill_in("", book)
     finished = build(book)
     assert finished.returncode == 0, finished.stdout
     return book / "_build/html"
@@ -44,7 +45,21 @@ def site(tmp_path_factory):
 def published_site(tmp_path_factory):
     """The site of a copy of the book with a public address."""
     book = copy_book(tmp_path_factory.mktemp("with-address"))
-    address.fill_in(ADDRESS, book)
+    fill_in(ADDRESS, book)
     finished = build(book)
     assert finished.returncode == 0, finished.stdout
     return book / "_build/html"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A running Chromium; a missing one is an error that says how to install it."""
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def address(published_site):
+    """The local address of the site with a public address: what readers of the published book see."""
+    with served(published_site) as url:
+        yield url

@@ -1,145 +1,178 @@
-"""The built site in a real browser: `make browser`. Needs a Chromium on the machine; downloads none."""
+"""The built site in a real browser: `make site-test`. Every page is opened once, and everything is asked of it then."""
 
 import re
-import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.book import faults
 from tools import site as checker
+from tools.browser import SIZES, Visit
 from tools.notebooks import BOOK
 
 pytestmark = pytest.mark.browser
 
 PAGES = checker.pages(BOOK / "_toc.yml")
+NOTEBOOKS = [name for name in PAGES if (BOOK / f"{name}.ipynb").exists()]
 CHAPTER = "chapters/conv-forward"
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
-@pytest.fixture(scope="module")
-def browser():
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert program, "no Chromium found; install one, for example Debian's package chromium"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=OPTIONS)
-        yield running
-        running.close()
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request, browser, address):
+    """A page on a desktop, in light colours; tests that change that change it back."""
+    with Visit(browser, f"{address}/{request.param}.html", viewport=SIZES["desktop"], color_scheme="light") as visit:
+        visit.name = request.param
+        yield visit
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        """Print nothing for each request."""
+def theme(page):
+    return page.evaluate("document.documentElement.dataset.theme")
 
 
-@pytest.fixture(scope="module")
-def address(site):
-    """Serve the site on a free local port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=site))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+def prefer(page, scheme):
+    """Let the reader's system prefer light or dark, and wait until the page has followed."""
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
 
 
-class Visit:
-    """One page in a window of its own, with everything that went wrong on it."""
+def test_a_page_loads_cleanly(visit, address):
+    assert visit.troubles == []
+    assert visit.foreign(address) == []
+    assert len(visit.requests) > 5
+    assert theme(visit.page) == "light"
 
-    def __init__(self, browser, url, **context):
-        self.url, self.troubles, self.requests = url, [], []
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda message: message.type == "error" and self.troubles.append(message.text))
 
-    def __enter__(self):
-        self.page.goto(self.url)
-        self.page.wait_for_load_state("networkidle")
-        return self
+def test_every_formula_is_typeset(visit):
+    assert faults.of_formulas(visit.page) == []
 
-    def __exit__(self, *exception):
-        self.context.close()
 
-    def foreign(self, home):
-        """Return the requests that left home."""
-        return [url for url in self.requests if not url.startswith((home, "data:", "blob:"))]
+def test_every_picture_is_there_and_described(visit):
+    assert faults.of_pictures(visit.page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", PAGES)
-def test_page_loads_cleanly(browser, address, name, size, scheme):
-    with Visit(browser, f"{address}/{name}.html", viewport=SIZES[size], color_scheme=scheme) as visit:
-        assert visit.troubles == []
-        assert visit.foreign(address) == []
-        assert len(visit.requests) > 5
-        assert visit.page.evaluate("document.documentElement.dataset.theme") == scheme
-        width = visit.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= SIZES[size]["width"], f"the page is {width} pixels wide"
+def test_nothing_is_wider_than_the_window(visit, size, scheme):
+    visit.page.set_viewport_size(SIZES[size])
+    prefer(visit.page, scheme)
+    found = faults.of_width(visit.page)
+    visit.page.set_viewport_size(SIZES["desktop"])
+    prefer(visit.page, "light")
+    assert found == []
 
 
-def test_page_opens_from_disk(browser, site):
-    with Visit(browser, (site / f"{CHAPTER}.html").as_uri()) as visit:
+def test_the_download_is_a_notebook(visit):
+    if visit.name in NOTEBOOKS:
+        assert faults.of_downloads(visit.page) == []
+
+
+def test_launch_links_lead_to_files(visit):
+    if visit.name in NOTEBOOKS:
+        assert faults.of_launch_links(visit.page, BOOK) == []
+
+
+def test_every_solution_opens(visit):
+    assert faults.of_solutions(visit.page) == []
+
+
+def test_some_pages_have_what_is_asked_of_all(address, browser):
+    """A page that has no formula, picture or solution passes; this one has them all."""
+    with Visit(browser, f"{address}/{CHAPTER}.html") as visit:
+        assert visit.page.locator("div.math mjx-container").count() >= 6
+        assert visit.page.locator("article img").count() >= 2
+        assert visit.page.locator(".solution.dropdown").count() >= 4
+    assert len(NOTEBOOKS) > 10
+
+
+PLANTED = [
+    (faults.of_formulas, r'<span class="math">\(x\)</span>', "not typeset"),
+    (faults.of_formulas, '<span class="math"><mjx-container><mjx-merror data-mjx-error="Missing }">', "Missing }"),
+    (faults.of_formulas, "<p>the size $H + 2P$</p>", "raw TeX in the text: $"),
+    (faults.of_formulas, r"<p>the size \frac{1}{2}</p>", r"raw TeX in the text: \frac"),
+    (faults.of_width, '<p style="width: 500px">long</p>', "the page is"),
+    (faults.of_width, '<div style="overflow-x: clip; width: 99%"></div><p style="width: 450px">long</p>', "<p class"),
+    (faults.of_pictures, '<img src="none.webp" alt="A picture that nobody will ever see here.">', "not loaded"),
+    (faults.of_pictures, '<img src="{pixel}" alt="A picture that is one pixel and no more than that.">', "only 1 pixels"),
+    (faults.of_pictures, '<img src="{wide}" alt="Grey.">', "not described"),
+    (
+        faults.of_pictures,
+        '<img src="{wide}" width="200" height="200" alt="A rectangle that was pressed into a square, sadly.">',
+        "distorted by 0.50",
+    ),
+    (faults.of_downloads, "<p>nothing</p>", "there is nothing to download"),
+    (faults.of_downloads, '<a class="btn-download-source-button" href="/index.html">', "is no notebook"),
+    (faults.of_downloads, '<a class="btn-download-source-button" href="/gone.ipynb">', "is no notebook"),
+    (
+        lambda page: faults.of_launch_links(page, BOOK),
+        '<a href="https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/chapters/none.ipynb">',
+        "'chapters/none.ipynb', which does not exist",
+    ),
+    (lambda page: faults.of_launch_links(page, BOOK), "<p>nothing</p>", "no link to mybinder.org"),
+    (
+        faults.of_solutions,
+        '<div class="solution dropdown"><p class="admonition-title">Solution</p><button>+</button>'
+        '<div class="cell_input" hidden>code</div></div>',
+        "it stays closed",
+    ),
+    (
+        faults.of_solutions,
+        '<div class="solution dropdown"><p class="admonition-title">Solution</p><div class="cell_input">code</div></div>',
+        "it is open from the start",
+    ),
+]
+
+
+@pytest.mark.parametrize(("checker", "html", "fault"), PLANTED)
+def test_a_planted_fault_is_seen(browser, address, checker, html, fault):
+    drawn = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='{}' height='{}'/%3E"
+    pictures = {"{pixel}": drawn.format(1, 1), "{wide}": drawn.format(600, 300)}
+    for name, data in pictures.items():
+        html = html.replace(name, data)
+    with Visit(browser, f"{address}/404", viewport=SIZES["phone"]) as visit:
+        visit.page.set_content(f"<article>{html}</article>")
+        assert fault in "\n".join(checker(visit.page))
+
+
+def test_a_request_to_another_host_and_a_script_error_are_seen(browser, tmp_path):
+    page = tmp_path / "spoilt.html"
+    page.write_text("<script src='http://127.0.0.2:9/x.js'></script><script>nowhere()</script>")
+    with Visit(browser, page.as_uri()) as visit:
+        assert visit.foreign("file://") == ["http://127.0.0.2:9/x.js"]
+        assert any("nowhere is not defined" in trouble for trouble in visit.troubles)
+
+
+def test_a_page_opens_from_disk(browser, published_site):
+    with Visit(browser, (published_site / f"{CHAPTER}.html").as_uri()) as visit:
         assert visit.foreign("file://") == []
         # A page from disk may not read its neighbours (the search index), but its scripts must run.
         assert [trouble for trouble in visit.troubles if "file://" not in trouble] == []
         expect(visit.page.locator("mjx-container").first).to_be_visible()
 
 
-def test_formulas_are_typeset(browser, address):
-    with Visit(browser, f"{address}/{CHAPTER}.html") as visit:
-        visit.page.wait_for_selector("mjx-container")
-        assert visit.page.locator("mjx-merror, mjx-container[data-mjx-error]").count() == 0
-        assert visit.page.locator("div.math mjx-container").count() >= 6
-        assert "\\boxed" not in visit.page.locator("article").inner_text()
+def test_a_page_can_be_read_without_scripts(browser, address):
+    with Visit(browser, f"{address}/{CHAPTER}.html", java_script_enabled=False) as visit:
+        expect(visit.page.locator("h1").last).to_contain_text("The convolution layer, forward")
+        expect(visit.page.locator("article img").first).to_be_visible()
+        expect(visit.page.locator(".solution .cell_input").first).to_be_visible()
 
 
-def test_figures_are_there_and_described(browser, address):
-    with Visit(browser, f"{address}/{CHAPTER}.html") as visit:
-        images = visit.page.locator("article img")
-        assert images.count() >= 2
-        for image in images.all():
-            image.scroll_into_view_if_needed()
-            expect(image).to_have_js_property("complete", True)
-            assert image.evaluate("image => image.naturalWidth") > 300
-            assert len(image.get_attribute("alt")) > 40
-
-
-def test_a_solution_opens(browser, address):
-    with Visit(browser, f"{address}/{CHAPTER}.html") as visit:
-        solution = visit.page.locator(".solution.dropdown").first
-        cell = solution.locator(".cell_input").first
-        expect(cell).to_be_hidden()
-        solution.locator("button, summary").first.click()
-        expect(cell).to_be_visible()
-
-
-def test_search_finds_the_chapter(browser, address):
-    with Visit(browser, f"{address}/search.html?q=padding") as visit:
-        expect(
-            visit.page.locator("#search-results a").filter(has_text="The convolution layer, forward").first
-        ).to_be_visible()
-        assert visit.foreign(address) == []
+@pytest.mark.parametrize(("term", "found"), [("padding", True), ("zyzzyva", False)])
+def test_the_search_finds_a_term_and_only_what_is_there(browser, address, term, found):
+    with Visit(browser, f"{address}/intro.html") as visit:
+        visit.page.keyboard.press("Control+k")
+        visit.page.locator("dialog input[type=search]").fill(term)
+        visit.page.keyboard.press("Enter")
+        visit.page.wait_for_url("**/search.html?q=*")
+        expect(visit.page.locator("#search-results")).to_contain_text("finished" if found else "did not match")
+        chapter = visit.page.locator("#search-results a").filter(has_text="The convolution layer, forward")
+        assert (chapter.count() > 0) == found
+        assert visit.troubles == []
 
 
 def test_reading_on_and_back(browser, address):
     with Visit(browser, f"{address}/intro.html") as visit:
         visit.page.locator("a.right-next").click()
-        expect(visit.page).to_have_title(
-            "1. Shapes: how many windows fit — Convolutional Neural Networks, Derived and Verified"
-        )
+        expect(visit.page).to_have_title(re.compile(r"^1\. Shapes: how many windows fit"))
         visit.page.locator("a.left-prev").click()
         expect(visit.page.locator("h1").last).to_contain_text("Convolutional Neural Networks, Derived and Verified")
 
@@ -150,7 +183,7 @@ def test_a_cell_can_be_copied(browser, address):
         cell = visit.page.locator(".cell_input").first
         cell.hover()
         cell.locator("button.copybtn").click()
-        expect(cell.locator("button.copybtn")).to_have_class("copybtn o-tooltip--left success")
+        expect(cell.locator("button.copybtn")).to_have_class(re.compile("success"))
         assert visit.page.evaluate("navigator.clipboard.readText()").startswith("import numpy as np")
 
 
@@ -160,35 +193,8 @@ def test_the_reader_can_choose_dark(browser, address):
         light = visit.page.evaluate(background)
         for _ in range(3):  # the button goes round light, dark and automatic
             visit.page.locator("button.theme-switch-button").first.click()
-            if visit.page.evaluate("document.documentElement.dataset.theme") == "dark":
+            if theme(visit.page) == "dark":
                 break
         assert visit.page.evaluate(background) != light
-
-
-def test_the_notebook_can_be_downloaded(browser, address):
-    with Visit(browser, f"{address}/{CHAPTER}.html") as visit:
-        link = visit.page.locator("a.btn-download-source-button").first
-        response = visit.page.request.get(f"{address}/chapters/{link.get_attribute('href')}")
-        assert response.ok
-        assert response.json()["nbformat"] == 4
-
-
-def pages_of(pdf):
-    """Count the pages of a PDF file."""
-    return len(re.findall(rb"/Type\s*/Page\b", pdf))
-
-
-def test_the_formula_sheet_prints_on_one_page(browser, address):
-    with Visit(browser, f"{address}/chapters/formula-sheet.html") as visit:
-        visit.page.wait_for_selector("mjx-container")
-        assert pages_of(visit.page.pdf(format="A4")) == 1
-    with Visit(browser, f"{address}/{CHAPTER}.html") as visit:  # the count can be more than one
-        assert pages_of(visit.page.pdf(format="A4")) > 3
-
-
-def test_a_request_to_another_host_and_a_script_error_are_seen(browser, site, tmp_path):
-    page = tmp_path / "spoilt.html"
-    page.write_text("<script src='http://127.0.0.2:9/x.js'></script><script>nowhere()</script>")
-    with Visit(browser, page.as_uri()) as visit:
-        assert visit.foreign("file://") == ["http://127.0.0.2:9/x.js"]
-        assert any("nowhere is not defined" in trouble for trouble in visit.troubles)
+        visit.page.reload()
+        assert theme(visit.page) == "dark"

@@ -5,6 +5,7 @@ where it must fail.
 """
 
 import gzip
+import mimetypes
 import re
 from functools import partial
 
@@ -24,8 +25,8 @@ from lectcode import (
     output_size,
     reference,
 )
-from tests.book.test_browser import SIZES, Visit, address, browser  # noqa: F401 (two fixtures)
 from tools import site as contents
+from tools.browser import SIZES, Visit
 from tools.notebooks import BOOK
 
 pytestmark = pytest.mark.browser
@@ -61,17 +62,20 @@ PUT = """([tag, start]) => {
 
 
 @pytest.fixture
-def visit(browser, address, site):  # noqa: F811
-    """Return a function that visits a page, with a part of the script or of the style sheet replaced if wanted."""
+def visit(browser, address, published_site):
+    """Return a function that visits a page; it may plant a fault, (old, new), in the script or the style sheet."""
 
-    def visited(page, state="", fault=None, **context):
-        name, _ = HOMES.get(page, ("", ""))
+    def visited(page, state="", fault=None, formulas=False, **context):
+        name, _ = HOMES[page]
         visit = Visit(browser, f"{address}/{page}.html{state and f'?{name}={state}'}", **context)
-        visit.page.set_default_timeout(5000)
+        visit.page.set_default_timeout(1000 if fault else 5000)
+        visit.page.set_default_navigation_timeout(60_000)
+        if not formulas:  # they take a second each time
+            visit.context.route("**/mathjax/*.js", lambda route: route.fulfill(body=""))
         if fault:
-            (file,) = [file for file in (site / "_static").glob("explorers.*") if fault[0] in file.read_text("utf8")]
-            body = file.read_text("utf8").replace(*fault)
-            visit.context.route(f"**/{file.name}*", lambda route: route.fulfill(path=file, body=body))
+            (file,) = [file for file in (published_site / "_static").glob("explorers.*") if fault[0] in file.read_text("utf8")]
+            body, kind = file.read_text("utf8").replace(*fault), mimetypes.guess_type(file)[0]
+            visit.context.route(f"**/{file.name}*", lambda route: route.fulfill(body=body, content_type=kind))
         return visit
 
     return visited
@@ -430,7 +434,7 @@ def links_come_back(visit):
     with visit("chapters/conv-gradients") as seen:
         explorer = seen.page.locator("#gradients")
         assert "?" not in seen.page.url
-        explorer.get_by_role("slider", name="H, height").fill("6")
+        explorer.get_by_role("slider", name="H, height of the input").fill("6")
         explorer.get_by_role("slider", name="D, dilation").fill("2")
         cell(explorer, "F", 1, 1).fill("-7")
         cell(explorer, "G", 0, 2).fill("8")
@@ -475,17 +479,18 @@ def a_link_can_be_copied(visit):
 SPOKEN = {
     "chapters/conv-forward": (
         ("O", 0, 2),
-        "Output row 0, column 2 is 7: 1 times 0 plus 0 times 0 plus 2 times 3 plus minus 1 times 0 plus 0 times 0 plus 1 "
-        "times 0, plus bias 1. The window begins at row 0, column 4 of the padded input.",
+        "Output row 0, column 2 is 7: 1 times 0 plus 0 times 0 plus 2 times 3 plus minus 1 times 0 plus 0 times 0 "
+        "plus 1 times 0, plus bias 1. The window begins at row 0, column 4 of the padded input.",
     ),
     "chapters/conv-gradients": (
         ("dF", 1, 1),
-        "The gradient by F at row 1, column 1 is minus 1, from 6 outputs: 1 times 1 plus 2 times 0 plus minus 1 times 0 "
-        "plus 3 times 0 plus minus 2 times 1 plus 1 times 0.",
+        "The gradient by F at row 1, column 1 is minus 1, from 6 outputs: 1 times 1 plus 2 times 0 plus minus 1 "
+        "times 0 plus 3 times 0 plus minus 2 times 1 plus 1 times 0.",
     ),
     "chapters/conv-gradient-input": (
         ("dI_pad", 2, 3),
-        "The gradient by the padded input at row 2, column 3 is minus 4, from 2 outputs: 2 times 1 plus minus 2 times 3.",
+        "The gradient by the padded input at row 2, column 3 is minus 4, from 2 outputs: 2 times 1 plus "
+        "minus 2 times 3.",
     ),
     "chapters/pooling": (
         ("O", 1, 0),
@@ -516,7 +521,7 @@ def screen_readers_hear(visit):
         expect(explorer.get_by_role("status")).to_have_text(words, timeout=2000)
         assert words in explorer.get_by_role("img").get_attribute("aria-label")
         explorer.get_by_role("spinbutton", name="kernel length of layer 1").fill("7")
-        explorer.get_by_role("slider", name="H, length").fill("5")
+        explorer.get_by_role("slider", name="H, length of the input").fill("5")
         expect(explorer.get_by_role("status")).to_contain_text("does not fit", timeout=2000)
 
 
@@ -537,37 +542,40 @@ def layers_can_be_added_and_removed(visit):
 
 
 def examples_work(visit):
-    """Each example is possible, and its address brings back the same."""
+    """Each example is possible, and what it writes into the address brings back the same."""
     for page in list(HOMES)[2:]:
-        name, _ = HOMES[page]
+        name, tag = HOMES[page]
         with visit(page) as seen:
             explorer = seen.page.locator(f"#{name}")
+            start = explorer.get_attribute("start")
             examples = explorer.get_by_role("group", name="Examples").get_by_role("button")
             assert examples.count() >= 4
             for example in examples.all():
                 settled(seen, example.click)
                 assert explorer.locator(".explorer-stage").is_visible()
                 assert explorer.get_by_role("status").inner_text().startswith(f"{example.inner_text()}. ")
-                shown = everything(explorer)[1:]
-                with visit(page, re.search(f"{name}=([^&#]*)", seen.page.url)[1]) as again:
-                    assert everything(again.page.locator(f"#{name}"))[1:] == shown
+                written = re.search(f"{name}=([^&#]*)", seen.page.url)
+                again = put(seen, tag, f"{start}_{written[1] if written else ''}")
+                assert everything(again)[1:] == everything(explorer)[1:]
             assert seen.troubles == []
 
 
 def fits_a_phone_and_a_finger(visit):
     """At 390 pixels nothing widens the page, not even the largest sizes, and a tap picks."""
-    for page, (name, tag) in HOMES.items():
-        for state in ("", LARGEST[tag]):
-            with visit(page, state, viewport=SIZES["phone"], has_touch=True) as seen:
-                explorer = seen.page.locator(f"#{name}")
-                assert explorer.locator(".explorer-stage").is_visible()
-                assert seen.page.evaluate("document.documentElement.scrollWidth") == 390, (page, state)
-                wide = explorer.locator("*").evaluate_all("all => all.filter(one => one.scrollWidth > 390).length")
-                assert wide == 0
-                sizes = explorer.locator(".cell").evaluate_all("cells => cells.map(cell => cell.offsetWidth)")
-                assert min(sizes, default=20) >= 20
-    with visit("chapters/conv-forward", viewport=SIZES["phone"], has_touch=True, is_mobile=True) as seen:
+    for page in list(HOMES)[-4:]:
+        name, tag = HOMES[page]
+        with visit(page, LARGEST[tag], formulas=True, viewport=SIZES["phone"], has_touch=True) as seen:
+            explorer = seen.page.locator(f"#{name}")
+            assert explorer.locator(".explorer-stage").is_visible()
+            assert seen.page.evaluate("document.documentElement.scrollWidth") == 390, page
+            assert explorer.locator("*").evaluate_all("all => all.filter(one => one.scrollWidth > 390).length") == 0
+            sizes = explorer.locator(".cell").evaluate_all("cells => cells.map(cell => cell.offsetWidth)")
+            assert min(sizes, default=20) >= 20
+    with visit(
+        "chapters/conv-forward", LARGEST["convolution-explorer"], viewport=SIZES["phone"], has_touch=True
+    ) as seen:
         explorer = seen.page.locator("#forward")
+        assert seen.page.evaluate("document.documentElement.scrollWidth") == 390
         cell(explorer, "O", 0, 2).tap()
         assert marked(explorer, "O", "active") == [(0, 2)]
         cell(explorer, "F", 0, 0).tap()
@@ -683,22 +691,22 @@ def test_a_fault_is_seen(visit, check, fault):
         check(partial(visit, fault=fault))
 
 
-def test_only_pages_with_an_explorer_load_the_script(site):
+def test_only_pages_with_an_explorer_load_the_script(published_site):
     loading, holding = set(), set()
     for name in contents.pages(BOOK / "_toc.yml"):
-        page = (site / f"{name}.html").read_text("utf8")
+        page = (published_site / f"{name}.html").read_text("utf8")
         loading |= {name} if re.search(r"<script[^>]* src=\"[./]*_static/explorers\.js", page) else set()
         holding |= {name} if re.search(r"<[a-z-]+-explorer ", page) else set()
     assert loading == holding == set(HOMES)
 
 
-def test_the_scripts_are_light(site):
-    files = [site / "_static" / name for name in ("explorers.js", "explorers.css")]
+def test_the_scripts_are_light(published_site):
+    files = [published_site / "_static" / name for name in ("explorers.js", "explorers.css")]
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 30_000
 
 
-def test_explorers_work_from_disk(browser, site):  # noqa: F811
-    with Visit(browser, (site / "chapters/pooling.html").as_uri()) as seen:
+def test_explorers_work_from_disk(browser, published_site):
+    with Visit(browser, (published_site / "chapters/pooling.html").as_uri()) as seen:
         explorer = seen.page.locator("#pooling")
         settled(seen, explorer.get_by_role("button", name="Gaps").click)
         assert numbers(explorer, "O").shape == (2, 3)

@@ -1,0 +1,155 @@
+"""Send a reader only what a page uses.
+
+Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings without any
+loss and photographs with little, at a fifth of the size, with their width and height, loaded when they come near.
+Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as a font. Pages use a score of its icons:
+the script goes, and the font and the style sheet keep those.
+Scripts and styles of extensions that a page does not use are left out of it.
+"""
+
+import hashlib
+import io
+import re
+from pathlib import Path
+
+from docutils import nodes
+from fontTools import subset
+from PIL import Image
+
+COLORS, DRAWING = 4096, 30_000  # a drawing has no more colours, and as WebP no more bytes; it is kept without loss
+QUALITY = 85
+
+FONT_AWESOME = re.compile(r"<script defer [^>]*fontawesome\.js[^>]*></script>\n?")
+ICON_RULE = re.compile(r"(?P<names>(?:\.fa-[\w-]+:+before,?)+)\{content:\"(?P<glyph>[^\"]+)\"\}")
+ICON_NAME = re.compile(r"\bfa-[\w-]+")
+FACE = re.compile(r"@font-face\{[^}]*/(fa-(?:solid-900|regular-400|brands-400))\.woff2[^}]*\}")
+# A style sheet or script, and what a page that needs it has in its text.
+NEEDED_BY = {
+    "sphinx-design": r'class="[^"]*\bsd-',
+    "design-tabs": r'class="[^"]*\bsd-',
+    "proof.css": r'class="[^"]*\bproof\b',
+    "exercise.css": r'class="[^"]*\b(exercise|solution)\b',
+    "copybutton": r'class="highlight',
+    "clipboard.min": r'class="highlight',
+}
+PIXELS = re.compile(r'(<img [^>]*loading="lazy"[^>]*) style="width: (\d+)px; height: (\d+)px;"')
+SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
+
+
+def smaller(picture):
+    """Return a PNG picture, given as bytes, as WebP: without loss where that is small, with little loss elsewhere."""
+    with Image.open(io.BytesIO(picture)) as opened:
+        pixels = opened.convert("RGBA" if opened.mode in ("RGBA", "LA", "P") else "RGB")
+    if pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() == (255, 255):
+        pixels = pixels.convert("RGB")
+    if pixels.getcolors(COLORS):
+        drawing = _webp(pixels, lossless=True, quality=100)
+        if len(drawing) <= DRAWING:
+            return drawing
+    return _webp(pixels, quality=QUALITY)
+
+
+def _webp(pixels, **options):
+    buffer = io.BytesIO()
+    pixels.save(buffer, "WEBP", method=4, **options)
+    return buffer.getvalue()
+
+
+def shrink_pictures(app, doctree):
+    """Put WebP in the place of each PNG that a notebook has stored."""
+    if app.builder.format != "html":
+        return
+    source = Path(app.srcdir)
+    for image in doctree.findall(nodes.image):
+        path = source / image["uri"].lstrip("/")
+        if path.suffix != ".png" or not path.is_file():
+            continue
+        picture = path.read_bytes()
+        digest = hashlib.sha256(picture + f"{COLORS} {DRAWING} {QUALITY}".encode()).hexdigest()[:20]
+        target = Path(app.outdir).parent / "pictures" / f"{digest}.webp"
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(smaller(picture))
+        with Image.open(target) as opened:
+            width, height = opened.size
+        if b"VP8L" in target.read_bytes()[:32]:  # without loss, so it is drawn; phones show it in a legible size
+            image["classes"].append("drawing")
+        image["uri"] = f"/{target.relative_to(source)}"
+        # The first picture may be what a reader sees first; the others wait until they are near.
+        image["width"], image["height"], image["loading"] = str(width), str(height), "lazy"
+
+
+def leave_out(app, page, template, context, doctree):
+    """Take the styles and scripts that a page does not use out of its head; give pictures their shape as attributes."""
+    body = context.get("body", "")
+    # From attributes, unlike from a style, a browser keeps the place of a picture that it has not loaded.
+    context["body"] = body = PIXELS.sub(r'\1 width="\2" height="\3"', body)
+    unused = [name for name, mark in NEEDED_BY.items() if not re.search(mark, body)]
+    for kind in ("css_files", "script_files"):
+        context[kind] = [
+            item for item in context.get(kind, []) if not any(name in str(getattr(item, "filename", item)) for name in unused)
+        ]
+
+
+def used_icons(texts):
+    """Return the names of the icons in some pages and scripts, such as fa-bars."""
+    return {name for text in texts for name in ICON_NAME.findall(text)}
+
+
+def lighter_style(style, names):
+    """Return the theme's style sheet with the rules of these icons only, and the code points of its glyphs."""
+
+    def keep(rule):
+        kept = [name for name in rule["names"].split(",") if name.lstrip(".").split(":")[0] in names]
+        return f'{",".join(kept)}{{content:"{rule["glyph"]}"}}' if kept else ""
+
+    style = ICON_RULE.sub(keep, style)
+    glyphs = {int(code, 16) for code in re.findall(r'content:"\\([0-9a-f]{2,5})"', style)}
+    return FACE.sub(lambda face: face[0] if "solid" in face[1] else "", style), glyphs
+
+
+def lighten(app, exception):
+    """Reduce what all pages load: no icon script, a small icon font, no search index but on the search page."""
+    if exception or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    pages = sorted(site.rglob("*.html"))
+    scripts = [path for path in (site / "_static").rglob("*.js") if path.name != "fontawesome.js"]
+    names = used_icons(path.read_text("utf8") for path in (*pages, *scripts))
+    sheet = site / "_static/styles/pydata-sphinx-theme.css"
+    style, glyphs = lighter_style(sheet.read_text("utf8"), names)
+    fonts = site / "_static/vendor/fontawesome/webfonts"
+    small = fonts / "fa-solid-900.woff"
+    options = subset.Options(flavor="woff", notdef_outline=False, layout_features=[])
+    font = subset.load_font(fonts / "fa-solid-900.ttf", options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=glyphs)
+    subsetter.subset(font)
+    subset.save_font(font, small, options)
+    style = re.sub(
+        r'url\(([^)]*)/fa-solid-900\.woff2\) format\("woff2"\),url\([^)]*\.ttf\) format\("truetype"\)',
+        r'url(\1/fa-solid-900.woff) format("woff")',
+        style,
+    )
+    sheet.write_text(style, "utf8")
+    for path in fonts.iterdir():
+        if path != small:
+            path.unlink()
+    for path in (site / "_static").rglob("*.map"):
+        path.unlink()
+    (site / "_static/scripts/fontawesome.js").unlink()
+    for page in pages:
+        text = FONT_AWESOME.sub("", page.read_text("utf8"))
+        # Without scripts nothing turns "auto" into a theme, and the page would have no colours.
+        text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
+        if page.name != "search.html":
+            text = SEARCH.sub("", text)
+        page.write_text(text, "utf8")
+
+
+def setup(app):
+    """Connect the three steps to what happens in a build."""
+    app.connect("doctree-read", shrink_pictures, priority=400)  # before Sphinx collects the images
+    app.connect("html-page-context", leave_out, priority=900)
+    app.connect("build-finished", lighten)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,41 @@
+/* How MathJax typesets a page: what the reader sees comes first, the rest follows in small portions, so that a long
+   chapter on a slow machine can be read and scrolled at once. Formulas are not stops of the Tab key (a chapter has
+   hundreds), but boxes that scroll sideways are, so that the keyboard reaches their ends. */
+(() => {
+  "use strict";
+  const PORTION = 12;
+
+  const isNear = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.bottom > 0 && box.top < 1.2 * innerHeight && box.height > 0;
+  };
+
+  const pause = () => new Promise((resolve) => setTimeout(resolve));
+
+  async function typesetInPortions() {
+    const formulas = [...document.querySelectorAll(".math")].filter((element) => !element.parentElement.closest(".math"));
+    const near = formulas.filter(isNear);
+    const far = formulas.filter((element) => !near.includes(element));
+    for (const group of [near, far]) {
+      while (group.length) {
+        await MathJax.typesetPromise(group.splice(0, PORTION));
+        await pause();
+      }
+    }
+    reachWideBoxes();
+    addEventListener("resize", () => requestAnimationFrame(reachWideBoxes));
+  }
+
+  function reachWideBoxes() {
+    for (const box of document.querySelectorAll("div.math, div.highlight pre, .table-box, .text_html")) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+
+  window.MathJax ??= {};
+  MathJax.startup = { typeset: false, pageReady: typesetInPortions };
+  MathJax.options = { ...MathJax.options, menuOptions: { settings: { inTabOrder: false } } };
+  // A page without formulas loads no MathJax, but its listings scroll too.
+  addEventListener("load", reachWideBoxes);
+})();

@@ -1,0 +1,116 @@
+"""What can be wrong with a page in a browser. Each function takes Playwright's page and returns faults, a line each."""
+
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+
+# Text that a reader sees, without listings and without what MathJax draws.
+_PROSE = """() => {
+    const skip = new Set(["CODE", "PRE", "SCRIPT", "STYLE", "MJX-CONTAINER", "SVG"]);
+    const walk = (node) => node.nodeType === Node.TEXT_NODE ? node.textContent
+        : skip.has(node.nodeName.toUpperCase()) ? "" : [...node.childNodes].map(walk).join("");
+    return walk(document.querySelector("article") ?? document.body);
+}"""
+_FORMULAS = """() => {
+    const faults = [];
+    for (const formula of document.querySelectorAll(".math")) {
+        if (!formula.querySelector("mjx-container, .math")) faults.push(`not typeset: ${formula.textContent.slice(0, 60)}`);
+    }
+    for (const error of document.querySelectorAll("mjx-merror, [data-mjx-error], .MathJax_Error, merror"))
+        faults.push(`an error in a formula: ${error.getAttribute("data-mjx-error") ?? error.textContent}`);
+    return faults;
+}"""
+_WIDE = """() => {
+    const faults = [], width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth > width)
+        faults.push(`the page is ${document.documentElement.scrollWidth} pixels wide, the window ${width}`);
+    const scrolls = (element) => element && element !== document.body
+        && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement));
+    for (const element of document.querySelectorAll("article *")) {
+        const box = element.getBoundingClientRect();
+        if (box.width && box.right > width + 1 && !scrolls(element.parentElement) && !element.closest("mjx-container, svg"))
+            faults.push(`<${element.localName} class="${element.className}"> ends at ${Math.round(box.right)} of ${width}`);
+    }
+    return faults.slice(0, 5);
+}"""
+_PICTURES = """async () => {
+    const faults = [];
+    for (const image of document.querySelectorAll("article img")) {
+        image.loading = "eager";
+        await image.decode().catch(() => {});
+        const name = image.getAttribute("src").slice(0, 80);
+        if (!image.naturalWidth) faults.push(`not loaded: ${name}`);
+        else if (image.naturalWidth < 300) faults.push(`only ${image.naturalWidth} pixels wide: ${name}`);
+        if ((image.getAttribute("alt") ?? "").length < 40) faults.push(`not described: ${name}`);
+        const box = image.getBoundingClientRect();
+        const stretch = box.width / box.height / (image.naturalWidth / image.naturalHeight);
+        if (box.width && Math.abs(stretch - 1) > 0.02) faults.push(`distorted by ${stretch.toFixed(2)}: ${name}`);
+    }
+    return faults;
+}"""
+_SOLUTIONS = """async () => {
+    const faults = [], opened = [];
+    const hidden = (solution) => [...solution.querySelectorAll(".cell_input, .cell_output")].every(
+        (cell) => !cell.checkVisibility({ visibilityProperty: true, opacityProperty: true }));
+    for (const solution of document.querySelectorAll(".solution.dropdown")) {
+        const title = solution.querySelector(".admonition-title").textContent.trim();
+        const button = solution.querySelector("button, summary");
+        if (!solution.querySelector(".cell_input")) faults.push(`${title}: it has no cell`);
+        else if (!hidden(solution)) faults.push(`${title}: it is open from the start`);
+        else if (!button) faults.push(`${title}: nothing opens it`);
+        else { button.click(); opened.push([solution, title]); }
+    }
+    await new Promise((resolve) => setTimeout(resolve, opened.length ? 700 : 0));  // they fade in
+    return faults.concat(opened.filter(([solution]) => hidden(solution)).map(([, title]) => `${title}: it stays closed`));
+}"""
+
+
+def of_formulas(page):
+    """Return formulas that are not typeset, errors in formulas, and TeX that a reader sees."""
+    prose = page.evaluate(_PROSE)
+    raw = [sign for sign in ("$", "\\(", "\\[", "\\frac", "\\sum", "\\mathbf", "\\boxed", "\\begin") if sign in prose]
+    return page.evaluate(_FORMULAS) + [f"raw TeX in the text: {sign}" for sign in raw]
+
+
+def of_width(page):
+    """Return what makes the page wider than the window, or leaves it without a way to scroll there."""
+    return page.evaluate(_WIDE)
+
+
+def of_pictures(page):
+    """Return pictures that do not load, are tiny, distorted, or lack a description."""
+    return page.evaluate(_PICTURES)
+
+
+def of_solutions(page):
+    """Return solutions that are open from the start or cannot be opened."""
+    return page.evaluate(_SOLUTIONS)
+
+
+def of_downloads(page):
+    """Return downloads of the page that are no valid notebook, and that there are none."""
+    links = [link.get_attribute("href") for link in page.locator("a.btn-download-source-button").all()]
+    faults = [] if links else ["there is nothing to download"]
+    for link in links:
+        answer = page.request.get(page.evaluate("link => new URL(link, location.href).href", link))
+        try:
+            assert answer.ok, answer.status
+            nbformat.validate(nbformat.reads(answer.text(), as_version=4))
+        except Exception as reason:
+            faults.append(f"{link} is no notebook: {str(reason).splitlines()[0]}")
+    return faults
+
+
+def of_launch_links(page, book):
+    """Return launch links to files that do not exist in the book, and that there are none."""
+    faults = []
+    for host, mark in (("mybinder.org", "?urlpath=lab/tree/"), ("colab.research.google.com", "/blob/main/")):
+        links = page.locator(f"a[href*='{host}']").all()
+        if not links:
+            faults.append(f"no link to {host}")
+        for link in links:
+            url = unquote(link.get_attribute("href"))
+            file = url.partition(mark)[2]
+            if not file or not (book / file).is_file():
+                faults.append(f"{urlsplit(url).netloc} is sent to {file!r}, which does not exist")
+    return faults
