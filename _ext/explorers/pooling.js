@@ -22,7 +22,7 @@ const SLIDERS = {
 
 const PRESETS = {
   Touch: "H.4_W.6_K.2_S.2_P.0_of.O_at.0.1",
-  Overlap: "H.5_W.5_K.3_S.2_P.0_of.I_at.2.2",
+  Overlap: "H.5_W.6_K.3_S.1_P.0_of.I_at.2.2",
   Gaps: "H.5_W.8_K.2_S.3_P.0_of.O_at.0.1",
   Ties: "H.4_W.6_K.2_S.2_P.0_kind.max_I.0.0.2.2.5.1.0.0.2.2.1.5.3.1.0.4.7.7.1.3.4.0.7.2_of.O_at.0.1",
   Padding: "H.4_W.5_K.3_S.2_P.1_I.-1.-3.-2.-5.-4.-2.-6.-1.-3.-2.-4.-1.-5.-2.-6.-3.-2.-4.-1.-7_of.O_at.0.0",
