@@ -14,7 +14,13 @@ export function slider({ name, letter, label, least, most, onchange }) {
     "aria-label": label,
     oninput: () => onchange(input.valueAsNumber),
   });
-  const element = make("label", { class: "explorer-slider", title: label }, make("span", { html: letter }), input, shown);
+  const element = make(
+    "label",
+    { class: "explorer-slider", title: label },
+    make("span", { html: letter }),
+    input,
+    shown,
+  );
   const set = (value) => {
     input.value = value;
     shown.textContent = value;
@@ -34,4 +40,5 @@ export function options({ label, names, onchange }) {
 }
 
 /** A button. */
-export const button = (words, onclick, attributes = {}) => make("button", { type: "button", onclick, ...attributes }, words);
+export const button = (words, onclick, attributes = {}) =>
+  make("button", { type: "button", onclick, ...attributes }, words);

@@ -15,10 +15,10 @@ export class Explorer extends HTMLElement {
     this.start = decode(fields, this.getAttribute("start"), startOf(fields), true);
     this.state = decode(fields, readAddress(this.id), this.start);
     const title = make("p", { class: "explorer-heading", id: `${this.id}-heading` }, heading);
-    const tools = make(
+    this.tools = make(
       "div",
       { class: "explorer-tools" },
-      button("Reset", () => this.become(this.start, "Reset.")),
+      button("Reset", () => this.change(this.start, "Reset.")),
       button("Copy link", () => this.copyLink()),
     );
     this.sliders = {};
@@ -37,7 +37,7 @@ export class Explorer extends HTMLElement {
     for (const part of [this.sum, this.stage]) part.addEventListener("pointerleave", () => this.light(null));
     this.build();
     this.frame.append(
-      make("div", { class: "explorer-head" }, title, tools),
+      make("div", { class: "explorer-head" }, title, this.tools),
       ...(this.presetButtons ? [this.presetButtons] : []),
       this.views,
       this.controls,
@@ -60,7 +60,14 @@ export class Explorer extends HTMLElement {
   addSliders(words) {
     for (const [name, [letter, label]] of Object.entries(words)) {
       const { least, most } = this.constructor.fields[name];
-      this.sliders[name] = slider({ name, letter, label, least, most, onchange: (value) => this.change({ [name]: value }) });
+      this.sliders[name] = slider({
+        name,
+        letter,
+        label,
+        least,
+        most,
+        onchange: (value) => this.change({ [name]: value }),
+      });
       this.controls.append(this.sliders[name].element);
     }
   }
@@ -76,17 +83,20 @@ export class Explorer extends HTMLElement {
   /** Add the presets: from words to a state text. */
   addPresets(presets) {
     const names = Object.fromEntries(Object.keys(presets).map((name) => [name, name]));
-    const onchange = (name) => this.become(decode(this.constructor.fields, presets[name], this.start, true), `${name}.`);
+    const onchange = (name) =>
+      this.change(decode(this.constructor.fields, presets[name], this.start, true), `${name}.`);
     this.presetButtons = options({ label: "Examples", names, onchange }).element;
     this.presetButtons.querySelectorAll("button").forEach((one) => one.removeAttribute("aria-pressed"));
     this.presetButtons.prepend(make("span", { class: "explorer-caption" }, "Examples"));
   }
 
-  /** Change a part of the state, as a reader's act. */
-  change(part) {
-    this.become({ ...this.state, ...part });
+  /** Change a part of the state, as a reader's act; `words` are said before what follows from it. */
+  change(part, words) {
+    this.player?.stop();
+    this.become({ ...this.state, ...part }, words);
   }
 
+  /** Show another state; the address and the announcement follow when it stays. */
   become(state, words = "") {
     this.state = structuredClone(state);
     this.show();
@@ -107,14 +117,15 @@ export class Explorer extends HTMLElement {
     try {
       this.draw();
       this.measure();
-      this.classList.remove("explorer-impossible");
+      this.impossible = false;
     } catch (error) {
       if (!(error instanceof Impossible)) throw error;
       const sentence = `${error.message[0].toUpperCase()}${error.message.slice(1)}.`;
       this.rule.textContent = sentence;
       this.announcement = sentence;
-      this.classList.add("explorer-impossible");
+      this.impossible = true;
     }
+    this.classList.toggle("explorer-impossible", this.impossible);
   }
 
   /** Tell the style sheet how many cells the widest row of grids has, so that they fit side by side if they can. */

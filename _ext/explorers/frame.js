@@ -30,15 +30,24 @@ export function frameMarks({ rows, columns }) {
 }
 
 /** Words about a place of the padded input, for screen readers. */
-export const frameNotes = ({ inside, use }) => (i, j) =>
-  [inside(i, j) ? "" : "padding", use(i, j).every((word) => word === "read") ? "" : "never read"].filter(Boolean).join(", ");
+export const frameNotes =
+  ({ inside, use }) =>
+  (i, j) =>
+    [inside(i, j) ? "" : "padding", use(i, j).every((word) => word === "read") ? "" : "never read"]
+      .filter(Boolean)
+      .join(", ");
 
 /** A sentence on what no window reads, as HTML. */
 export function unreadWords({ rows, columns }, { gap }) {
   const parts = [];
-  const rest = [[rows.remainder, "row"], [columns.remainder, "column"]].filter(([n]) => n);
+  const rest = [
+    [rows.remainder, "row"],
+    [columns.remainder, "column"],
+  ].filter(([n]) => n);
   if (rest.length) {
-    parts.push(`<i class="swatch remainder"></i> never read, the remainder: ${rest.map(([n, what]) => plural(n, what)).join(" and ")}`);
+    parts.push(
+      `<i class="swatch remainder"></i> never read, the remainder: ${rest.map(([n, what]) => plural(n, what)).join(" and ")}`,
+    );
   }
   if (gap.length) parts.push('<i class="swatch gap"></i> never read, between the windows');
   if (rows.P) parts.unshift('<i class="swatch padding"></i> padding');

@@ -25,7 +25,11 @@ export class GradientExplorer extends Explorer {
   static hint = "Point at an entry, or walk there with the arrow keys. Input, filter and G may be changed.";
   static fields = {
     ...LAYER,
-    G: table(15, (i, j) => ((2 * i + 3 * j + 4) % 7) - 3, outputOf((state) => layerOf(state).geometry)),
+    G: table(
+      15,
+      (i, j) => ((2 * i + 3 * j + 4) % 7) - 3,
+      outputOf((state) => layerOf(state).geometry),
+    ),
     view: choice("gather", "scatter"),
     of: choice("F", "I", "B"),
     at: place(0, 0),
@@ -40,7 +44,13 @@ export class GradientExplorer extends Explorer {
     const gather = (of) => (at) => (this.state.view === "gather" ? this.pick({ of, at }) : this.lightPlace(of, at));
     const grid = (name, title, color, onpick, onedit) => new Grid({ name, title, color, onpick, onedit });
     this.grids = {
-      I: grid("I_pad", `padded input ${I_PAD}`, "input", gather("I"), editor(this, "I", () => this.state.P)),
+      I: grid(
+        "I_pad",
+        `padded input ${I_PAD}`,
+        "input",
+        gather("I"),
+        editor(this, "I", () => this.state.P),
+      ),
       F: grid("F", `filter ${array("F")}`, "filter", gather("F"), editor(this, "F")),
       G: grid("G", `given ${array("G")}`, "given", (g) => this.pickG(g), editor(this, "G")),
       dI: grid("dI_pad", "", "result", gather("I")),
@@ -126,7 +136,8 @@ export class GradientExplorer extends Explorer {
     if (!written.length) written.push("an empty sum: no window reads this entry");
     const [x, y] = [entry[0] - rows.P, entry[1] - columns.P];
     const inside = x >= 0 && x < rows.H && y >= 0 && y < columns.H;
-    const note = of !== "I" ? "" : inside ? ` = ${gradient(array("I"))}${at([x, y])}` : ", dropped: the frame is no input";
+    const note =
+      of !== "I" ? "" : inside ? ` = ${gradient(array("I"))}${at([x, y])}` : ", dropped: the frame is no input";
     this.writeSum(`${name} = \u2211 ${array("G")}${hw}${other[of]()}`, written, number(value), note);
     const most = of === "I" ? Math.min(rows.out, Math.ceil(span(rows.K, rows.D) / rows.S)) : rows.out;
     this.sum.style.setProperty("--lines", most + 2); // so that the page below stays where it is
@@ -142,7 +153,13 @@ export class GradientExplorer extends Explorer {
     this.terms = numbered([...toF, ...toI]);
     const share = (height, width, name, terms) => {
       const numbers = matrix(height, width, () => 0);
-      for (const { at: { [name]: [i, j] }, value } of terms) numbers[i][j] += value;
+      for (const {
+        at: {
+          [name]: [i, j],
+        },
+        value,
+      } of terms)
+        numbers[i][j] += value;
       return numbers;
     };
     const [Is, Fs] = [toI.map((term) => term.at.dI), toF.map((term) => term.at.dF)];
@@ -160,7 +177,10 @@ export class GradientExplorer extends Explorer {
   writeScatter(h, w, { rows, columns }, value, toF, toI) {
     const k = `${letter("k", "h")}, ${letter("k", "w")}`;
     const uv = `${start(h, rows, "k", "h")}, ${start(w, columns, "k", "w")}`;
-    const list = (terms, kinds) => lines(terms, kinds, ", ").map((line) => `<p class="line">${line}</p>`).join("");
+    const list = (terms, kinds) =>
+      lines(terms, kinds, ", ")
+        .map((line) => `<p class="line">${line}</p>`)
+        .join("");
     this.sum.style.setProperty("--lines", 3 + 2 * rows.K);
     this.sum.innerHTML =
       `<p>${array("G")}${at([h, w])} = <span class="of-given">${number(value)}</span> adds to</p>` +

@@ -142,7 +142,8 @@ export class Grid {
     for (const cell of this.cells.flat()) {
       const wanted = `cell${classes.get(cell.dataset.place) ?? ""}`;
       if (cell.className !== wanted) cell.className = wanted;
-      cell.setAttribute("aria-selected", wanted.includes("active"));
+      if (wanted.includes("active")) cell.setAttribute("aria-selected", true);
+      else cell.removeAttribute("aria-selected");
     }
   }
 }

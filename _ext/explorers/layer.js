@@ -25,8 +25,16 @@ export const LAYER = {
   S: count(1, 1, 4),
   D: count(1, 1, 3),
   B: count(0, -99, 99),
-  I: table(9, (i, j) => (3 * i + 5 * j + i * j) % 7 % 5, ({ H, W }) => [H, W]),
-  F: table(5, (i, j) => ((2 * i + 3 * j + 1) % 5) - 2, ({ Kh, Kw }) => [Kh, Kw]),
+  I: table(
+    9,
+    (i, j) => ((3 * i + 5 * j + i * j) % 7) % 5,
+    ({ H, W }) => [H, W],
+  ),
+  F: table(
+    5,
+    (i, j) => ((2 * i + 3 * j + 1) % 5) - 2,
+    ({ Kh, Kw }) => [Kh, Kw],
+  ),
 };
 
 /** The geometry and the arrays of a layer's state. */
@@ -36,8 +44,10 @@ export function layerOf({ H, W, Kh, Kw, P, S, D, I, F }) {
 }
 
 /** Return a function that puts a number into a table of the state; `moved` is how far the shown table is from it. */
-export const editor = (explorer, name, moved = () => 0) => ([i, j], value) => {
-  const numbers = structuredClone(explorer.state[name]);
-  numbers[i - moved()][j - moved()] = value;
-  explorer.change({ [name]: numbers });
-};
+export const editor =
+  (explorer, name, moved = () => 0) =>
+  ([i, j], value) => {
+    const numbers = structuredClone(explorer.state[name]);
+    numbers[i - moved()][j - moved()] = value;
+    explorer.change({ [name]: numbers });
+  };

@@ -30,14 +30,19 @@ const PRESETS = {
 
 export class PoolingExplorer extends Explorer {
   static heading = "Pooling explorer";
-  static hint = "Point at an output, or walk there with the arrow keys: what it reads. Point at an input: what comes back to it.";
+  static hint =
+    "Point at an output, or walk there with the arrow keys: what it reads. Point at an input: what comes back to it.";
   static fields = {
     H: count(5, 1, 9),
     W: count(5, 1, 9),
     K: count(2, 1, 4),
     S: count(2, 1, 4),
     P: count(0, 0, 4),
-    I: table(9, (i, j) => (3 * i + 5 * j + i * j + 1) % 7, ({ H, W }) => [H, W]),
+    I: table(
+      9,
+      (i, j) => (3 * i + 5 * j + i * j + 1) % 7,
+      ({ H, W }) => [H, W],
+    ),
     G: table(17, (i, j) => ((2 * i + 3 * j) % 5) + 1, outputOf(geometryOf)),
     kind: choice("max", "average"),
     padding: choice("counts", "left-out"),
@@ -58,7 +63,13 @@ export class PoolingExplorer extends Explorer {
     };
     const grid = (name, title, color, onpick, onedit) => new Grid({ name, title, color, onpick, onedit });
     this.grids = {
-      I: grid("I_pad", "", "input", padded, editor(this, "I", () => this.state.P)),
+      I: grid(
+        "I_pad",
+        "",
+        "input",
+        padded,
+        editor(this, "I", () => this.state.P),
+      ),
       O: grid("O", `output ${array("O")}`, "result", output),
       G: grid("G", `given ${array("G")}`, "given", output, editor(this, "G")),
       dI: grid("dI", gradient(array("I")), "result", input),
@@ -125,9 +136,15 @@ export class PoolingExplorer extends Explorer {
     } else {
       const { value, sum, divisor } = mean(I_pad, geometry, h, w, padding);
       this.mark(frame, { ...lit, I: { window }, dI: { window: window.map(inner) } });
-      this.writeSum(`${name} = (${written.join(" + ")}) / ${divisor}`, [`${number(sum)} / ${divisor}`], number(value), "", [
-        `each number of the window gets ${array("G")}${at([h, w])} / ${divisor} = ${given} / ${divisor} = ${number(G[h][w] / divisor)}`,
-      ]);
+      this.writeSum(
+        `${name} = (${written.join(" + ")}) / ${divisor}`,
+        [`${number(sum)} / ${divisor}`],
+        number(value),
+        "",
+        [
+          `each number of the window gets ${array("G")}${at([h, w])} / ${divisor} = ${given} / ${divisor} = ${number(G[h][w] / divisor)}`,
+        ],
+      );
       this.announcement =
         `${where} is the average ${spoken(value)}: ${spoken(sum)} divided by ${divisor}. ` +
         `Each number of its window gets ${spoken(G[h][w] / divisor)}.`;

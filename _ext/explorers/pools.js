@@ -5,7 +5,10 @@ import { places, total } from "./sums.js";
 
 /** The places of window [h, w] that lie on the input, in row-major order. */
 export function windowPlaces({ rows, columns }, h, w) {
-  const on = ({ P, H }) => (u) => u >= P && u < P + H;
+  const on =
+    ({ P, H }) =>
+    (u) =>
+      u >= P && u < P + H;
   const [us, vs] = [reads(rows, h).filter(on(rows)), reads(columns, w).filter(on(columns))];
   return us.flatMap((u) => vs.map((v) => [u, v]));
 }

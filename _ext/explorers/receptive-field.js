@@ -42,9 +42,23 @@ export class ReceptiveFieldExplorer extends Explorer {
     this.addPresets(PRESETS);
     this.addSliders({ H: [letter("H"), "H, length of the input"], h: [letter("h"), "h, the output"] });
     this.body = make("tbody");
-    const heads = ["layer", ...Object.keys(LETTERS).map((name) => `<var>${name}</var>`), letter("H", "out"), "step <b>e</b>", "size <b>r</b>", "start <b>a</b>", ""];
+    const heads = [
+      "layer",
+      ...Object.keys(LETTERS).map((name) => `<var>${name}</var>`),
+      letter("H", "out"),
+      "step <b>e</b>",
+      "size <b>r</b>",
+      "start <b>a</b>",
+      "",
+    ];
     const head = make("thead", {}, make("tr", {}, ...heads.map((html) => make("th", { html, scope: "col" }))));
-    this.table = make("table", { class: "explorer-layers" }, make("caption", { class: "explorer-hidden" }, "The layers and the field at each depth"), head, this.body);
+    this.table = make(
+      "table",
+      { class: "explorer-layers" },
+      make("caption", { class: "explorer-hidden" }, "The layers and the field at each depth"),
+      head,
+      this.body,
+    );
     this.more = button("Add a layer", () => this.addLayer());
     this.picture = document.createElementNS(SVG, "svg");
     this.picture.setAttribute("role", "img");
@@ -60,11 +74,17 @@ export class ReceptiveFieldExplorer extends Explorer {
   }
 
   addLayer() {
-    this.change(Object.fromEntries(Object.keys(LETTERS).map((name) => [name, [...this.state[name], name === "P" ? 0 : name === "K" ? 3 : 1]])));
+    this.change(
+      Object.fromEntries(
+        Object.keys(LETTERS).map((name) => [name, [...this.state[name], name === "P" ? 0 : name === "K" ? 3 : 1]]),
+      ),
+    );
   }
 
   removeLayer(i) {
-    this.change(Object.fromEntries(Object.keys(LETTERS).map((name) => [name, this.state[name].filter((_, k) => k !== i)])));
+    this.change(
+      Object.fromEntries(Object.keys(LETTERS).map((name) => [name, this.state[name].filter((_, k) => k !== i)])),
+    );
     this.more.focus();
   }
 
@@ -97,7 +117,8 @@ export class ReceptiveFieldExplorer extends Explorer {
       this.body.replaceChildren(this.row("input", null), ...K.map((_, i) => this.row(`${i}`, i)));
     }
     [...this.body.rows].forEach((row, j) => {
-      for (const name of ["e", "r", "a"]) row.querySelector(`[data-number="${name}"]`).textContent = number(this.found[name][j]);
+      for (const name of ["e", "r", "a"])
+        row.querySelector(`[data-number="${name}"]`).textContent = number(this.found[name][j]);
       row.querySelector('[data-number="length"]').textContent = "";
       if (j) for (const name of Object.keys(LETTERS)) row.querySelector(`[name="${name}"]`).value = layers[name][j - 1];
     });
@@ -135,7 +156,14 @@ export class ReceptiveFieldExplorer extends Explorer {
     });
     const numbers = ["length", "e", "r", "a"].map((name) => make("td", { "data-number": name }));
     const remove = button("\u00d7", () => this.removeLayer(i), { "aria-label": `Remove layer ${i}` });
-    return make("tr", {}, make("th", { scope: "row" }, words), ...fields, ...numbers, make("td", {}, ...(i === null ? [] : [remove])));
+    return make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, words),
+      ...fields,
+      ...numbers,
+      make("td", {}, ...(i === null ? [] : [remove])),
+    );
   }
 
   /** Draw the levels: the input at the bottom, the last layer at the top. */
@@ -173,18 +201,36 @@ export class ReceptiveFieldExplorer extends Explorer {
         add("circle", { cx: x(j, g), cy: y(j), r: radius, class: `unit${used}`, "data-unit": `${j},${g}` });
         if (j === J) {
           const reach = Math.max(e[J] * unit, 4);
-          add("rect", { x: x(J, g) - reach / 2, y: y(J) - 14, width: reach, height: 28, class: "touch", "data-output": g });
+          add("rect", {
+            x: x(J, g) - reach / 2,
+            y: y(J) - 14,
+            width: reach,
+            height: 28,
+            class: "touch",
+            "data-output": g,
+          });
         }
       }
     }
     for (let u = left; u <= right; u += 1) {
       const kind = u < 0 || u >= this.state.H ? " padded" : this.levels[0].has(u) ? " used" : "";
       const size = Math.max(unit - 1.5, 1.5);
-      add("rect", { x: x(0, u) - size / 2, y: y(0) - Math.min(size, 16) / 2, width: size, height: Math.min(size, 16), class: `pixel${kind}`, "data-unit": `0,${u}` });
+      add("rect", {
+        x: x(0, u) - size / 2,
+        y: y(0) - Math.min(size, 16) / 2,
+        width: size,
+        height: Math.min(size, 16),
+        class: `pixel${kind}`,
+        "data-unit": `0,${u}`,
+      });
     }
     const [from, to, below] = [x(0, begin) - unit / 2, x(0, end) + unit / 2, y(0) + 17];
     add("path", { d: `M${from} ${below - 4}V${below}H${to}V${below - 4}`, class: "span" });
-    add("text", { x: Math.max(LEFT + 20, Math.min((from + to) / 2, width - 40)), y: below + 15, class: "label" }, `size ${r[J]}`);
+    add(
+      "text",
+      { x: Math.max(LEFT + 20, Math.min((from + to) / 2, width - 40)), y: below + 15, class: "label" },
+      `size ${r[J]}`,
+    );
     this.picture.setAttribute("width", width);
     this.picture.setAttribute("height", below + 20);
     this.picture.replaceChildren(...parts);
@@ -206,7 +252,9 @@ export class ReceptiveFieldExplorer extends Explorer {
       ...(outside > 0 ? [`${outside} in the padding`] : []),
       ...(holes > 0 ? [`${holes} never read`] : []),
     ];
-    const where = Number.isInteger(centre) ? `input ${number(centre)}` : `between inputs ${number(centre - 0.5)} and ${number(centre + 0.5)}`;
+    const where = Number.isInteger(centre)
+      ? `input ${number(centre)}`
+      : `between inputs ${number(centre - 0.5)} and ${number(centre + 0.5)}`;
     this.sum.innerHTML =
       `<p>step <b>e</b>[${J}] = ${S.join("\u00b7")} = <strong>${e[J]}</strong></p>` +
       `<p>size <b>r</b>[${J}] = 1 + \u2211 (<b>k</b> \u2212 1)\u00b7<b>d</b>\u00b7<b>e</b> = 1 + ${sizes.join(" + ")} = <strong class="of-input">${r[J]}</strong></p>` +
@@ -217,10 +265,13 @@ export class ReceptiveFieldExplorer extends Explorer {
     this.announcement =
       `Output ${this.h} sees inputs ${number(begin)} to ${number(end)}, size ${r[J]}, centre ${where}. ${notes.join(", ")}. ` +
       `Neighbours are ${e[J]} apart.`;
-    this.picture.setAttribute("aria-label", `${plural(J, "layer")} above ${plural(this.state.H, "input")}. ${this.announcement}`);
+    this.picture.setAttribute(
+      "aria-label",
+      `${plural(J, "layer")} above ${plural(this.state.H, "input")}. ${this.announcement}`,
+    );
     this.legend.innerHTML =
       '<i class="swatch used"></i> read' +
       (outside > 0 ? ' &ensp; <i class="swatch padding"></i> padding' : "") +
-      (holes > 0 ? " &ensp; <i class=\"swatch\"></i> inside the field, never read" : "");
+      (holes > 0 ? ' &ensp; <i class="swatch"></i> inside the field, never read' : "");
   }
 }

@@ -2,12 +2,15 @@
 
 /** A number with a real minus sign; fractions with two digits. */
 export const number = (value) => {
-  const text = Number.isFinite(value) ? `${Math.round(value * 100) / 100 + 0}` : `${value}`.replace("Infinity", "\u221e");
+  const text = Number.isFinite(value)
+    ? `${Math.round(value * 100) / 100 + 0}`
+    : `${value}`.replace("Infinity", "\u221e");
   return text.replace("-", "\u2212");
 };
 
 /** A number as short as a cell needs it: fewer digits after the point if there are many before it. */
-export const brief = (value) => number(Number.isFinite(value) ? +value.toFixed(Math.abs(value) < 100 ? 2 : Math.abs(value) < 1000 ? 1 : 0) : value);
+export const brief = (value) =>
+  number(Number.isFinite(value) ? +value.toFixed(Math.abs(value) < 100 ? 2 : Math.abs(value) < 1000 ? 1 : 0) : value);
 
 /** A number inside a product or a sum. */
 export const factor = (value) => (value < 0 ? `(${number(value)})` : number(value));
