@@ -625,6 +625,23 @@ def nothing_moves_for_who_asks(visit):
         assert seen.page.evaluate(duration) != "0s"
 
 
+def windows_walk(visit):
+    """Play goes to the last output and stops, also when a reader acts; with less motion there is one step at a time."""
+    with visit("chapters/conv-forward", "at.0.1") as seen:
+        explorer = seen.page.locator("#forward")
+        explorer.get_by_role("button", name="Play").click()
+        expect(explorer.get_by_role("button", name="Pause")).to_be_visible(timeout=1000)
+        cell(explorer, "O", 1, 1).click()
+        expect(explorer.get_by_role("button", name="Play")).to_be_visible(timeout=1000)
+        explorer.get_by_role("button", name="Play").click()
+        assert marked(explorer, "O", "active") == [(1, 2)]
+        expect(explorer.get_by_role("button", name="Play")).to_be_visible(timeout=3000)
+    with visit("chapters/conv-forward", "at.0.2", reduced_motion="reduce") as seen:
+        explorer = seen.page.locator("#forward")
+        explorer.get_by_role("button", name="Next window").click()
+        assert marked(explorer, "O", "active") == [(1, 0)]
+
+
 def the_landing_page_shows_a_real_digit(visit):
     """Its numbers are those of the data set, and its figure and its explorer show the same entry."""
     with visit("intro") as seen:
@@ -682,13 +699,14 @@ CHECKS = {
         ('"aria-live": "polite"', '"aria-live": "off"'),
     ],
     layers_can_be_added_and_removed: [("this.more.disabled = K.length === MOST_LAYERS;", "")],
-    examples_work: [("Kh.3_Kw.2_P.0_S.2", "Kh.3_Kw.2_P.0_S.7"), ("this.become(decode(", "(() => 0)(decode(")],
+    examples_work: [("Kh.3_Kw.2_P.0_S.2", "Kh.3_Kw.2_P.0_S.7"), ("this.change(decode(", "((state) => state)(decode(")],
     fits_a_phone_and_a_finger: [
         ("--cell: min(2.15rem, (100cqw - 1.3rem) / var(--columns));", "--cell: 2.15rem;"),
-        ("onfocusin: (event) => this.pick(event),", ""),
+        ("test(target.value) && commit(target)", "test(target.value)"),
     ],
-    words_are_left_without_scripts: [(".explorer-replaced { display: none; }", "")],
-    nothing_moves_for_who_asks: [(".explorer-grid .cell { transition: none; }", "")],
+    words_are_left_without_scripts: [(".explorer-replaced {", ".explorer-spared {")],
+    nothing_moves_for_who_asks: [("transition: none;", "")],
+    windows_walk: [("this.player?.stop();", ""), ("next() || stop()", "next()")],
     the_landing_page_shows_a_real_digit: [("I[i - P]?.[j - P]", "I[j - P]?.[i - P]")],
 }
 FAULTS = [(check, fault) for check, faults in CHECKS.items() for fault in faults]
