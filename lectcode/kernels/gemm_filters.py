@@ -49,6 +49,7 @@ class Sizes(NamedTuple):
     extent: tuple
     plane: int
     line: int
+    workspace: tuple  # sizes of a thread's padded input, panel and block of results
 
 
 def grad_filters(G, I, geometry, dF):
@@ -57,15 +58,18 @@ def grad_filters(G, I, geometry, dF):
         dF[...] = 0
         return
     sizes, shifts = plan(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize)
-    partial = np.empty((sizes.parts, *dF.shape), dF.dtype)
+    partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
     tasks = sizes.groups * -(-sizes.channels * shifts.size // sizes.wide) * sizes.parts
-    share(_grad_filters, tasks, G.size * dF[:1].size, G.reshape(-1), I.reshape(-1), sizes, shifts, partial.reshape(-1))
+    arguments = G.reshape(-1), I.reshape(-1), sizes, shifts, partial.reshape(-1)
+    share(_grad_filters, tasks, G.size * dF[:1].size, *arguments, workspace=(sum(sizes.workspace), G.dtype))
+    if sizes.parts == 1:
+        return
     with np.errstate(all="ignore"):
         np.sum(partial, axis=0, out=dF)
 
 
 @njit(nogil=True, cache=True)
-def _grad_filters(G, X, sizes, shifts, dF, first, last):
+def _grad_filters(G, X, sizes, shifts, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: some columns of one group, from one part of the pixels."""
     lanes = BYTES // X.itemsize
     width = VECTORS * lanes
@@ -73,11 +77,10 @@ def _grad_filters(G, X, sizes, shifts, dF, first, last):
     total = sizes.channels * taps
     across = (total + sizes.wide - 1) // sizes.wide
     blocks = (sizes.rows + block - 1) // block
-    channels = (sizes.wide - 1) // taps + 2  # that the columns of a task may touch
-    padded = np.zeros(channels * sizes.plane + 2 * width if sizes.padded else 0, X.dtype)
-    buffer = np.zeros((DEPTH + lanes) * width + lanes, X.dtype)
-    panel = buffer[(-buffer.ctypes.data // X.itemsize) % lanes :]
-    C = np.empty((sizes.wide // width) * blocks * block * width, X.dtype)
+    padded_size, panel_size, _ = sizes.workspace
+    padded = workspace[:padded_size]
+    panel = workspace[padded_size : padded_size + panel_size]
+    C = workspace[padded_size + panel_size :]
     dense = np.arange(DEPTH) * width
     offsets = np.empty(width, np.int64)
     pieces = np.empty((DEPTH, 3), np.int64)
@@ -182,7 +185,13 @@ def plan(N, rows, channels, geometry, itemsize):
         ((f * x.phases + g) * extent[0] + y_shift) * line + x_shift if padded else (y_shift * y.stride + f) * x.size + x_shift
         for y_shift, f, x_shift, g in shifts
     ]
+    channels_touched = (wide - 1) // len(shifts) + 2
+    workspace = (
+        -(-(channels_touched * plane + 2 * width) // width) * width if padded else 0,
+        (DEPTH + lanes) * width,
+        wide * -(-rows // block) * block,
+    )
     sizes = Sizes(N, geometry.groups, rows, channels, block, parts, bands, band, steps, columns, wide, padded,
                   (y.size, x.size), (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent, plane,
-                  line if padded else y.stride * x.size)
+                  line if padded else y.stride * x.size, workspace)
     return sizes, np.array(table, np.int64)
