@@ -29,6 +29,15 @@ ROWS = 8 if REGISTERS == 32 else 4
 VECTORS = 3
 
 
+def _keep_rolled(branch):
+    """Forbid LLVM to unroll the loop that ends in this branch: two steps at once need more registers than there are."""
+    module = branch.module
+    disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    loop = module.add_metadata([disable, ir.MetaDataString(module, f"loop {len(module.metadata)}")])
+    loop.operands = (loop, disable)  # LLVM knows a loop by a node whose first entry is the node itself
+    branch.set_metadata("llvm.loop", loop)
+
+
 def block(rows, vectors):
     """Make the micro-kernel for `rows` rows of `vectors` vectors.
 
@@ -79,7 +88,7 @@ def block(rows, vectors):
                 for v in range(vectors):
                     sums[r][v].add_incoming(start[r], before)
                     sums[r][v].add_incoming(new[r][v], loop)
-            builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done)
+            _keep_rolled(builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done))
 
             builder.position_at_end(done)
             C_0 = address(context, builder, C_type, C, c)

@@ -146,14 +146,14 @@ def pack_filters(F, rows, channels, row, column, group, taps, block, A, first, l
         for b in range(blocks):
             begin = g * group + min(b * block, rows - block) * row + c * column
             position = ((g * blocks + b) * channels + c) * T * block
-            source, target = F[begin:], A[position : position + T * block]
-            if row == 1:
-                for r in range(block):
-                    target[r] = source[r]
-            else:
-                for t in range(T):
+            for t in range(T):
+                source, target = F[begin + taps[t] :], A[position + t * block : position + (t + 1) * block]
+                if row == 1:
                     for r in range(block):
-                        target[t * block + r] = source[r * row + taps[t]]
+                        target[r] = source[r]
+                else:
+                    for r in range(block):
+                        target[r] = source[r * row]
 
 
 @njit(nogil=True, cache=True)
