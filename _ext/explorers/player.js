@@ -9,10 +9,11 @@ export function player(next) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const element = button(calm ? "Next window" : "Play", () => (calm ? next() : timer ? stop() : play()));
   let timer;
+  const walk = () => next() || stop();
   const play = () => {
     element.textContent = "Pause";
-    timer = setInterval(() => next() || stop(), PACE);
-    next();
+    timer = setInterval(walk, PACE);
+    walk();
   };
   const stop = () => {
     clearInterval(timer);
