@@ -64,8 +64,12 @@ peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
 mutants: .venv/development  ## put every mutant of every formula through the checks
 	$(BIN)/python -m lectcode.verify.mutants --jobs 2
 
-browser: .venv/development  ## build the site and test it in a real browser (needs an installed Chromium)
-	$(BIN)/python -m pytest -m browser
+site-test: .venv/development  ## build the site and test it in a real browser; as root on Debian, installs a missing Chromium
+	$(BIN)/python -m tools.browser
+	$(BIN)/python -m pytest -m browser tests/book
+
+screenshots: .venv/development book  ## photograph every page, desktop and phone, light and dark, into _build/screenshots
+	$(BIN)/python -m tools.screenshots
 
 binder: .venv/development  ## run every notebook in a fresh environment from binder/, through a Jupyter server
 	$(BIN)/python -m tools.binder
@@ -76,4 +80,4 @@ address: .venv/book  ## write the repository's public address: make address URL=
 clean:  ## remove the built site and the environment
 	rm -rf _build .venv
 
-.PHONY: help book test notebooks check serve test-long boundscheck coverage peers mutants browser binder address clean
+.PHONY: help book test notebooks check serve test-long boundscheck coverage peers mutants site-test screenshots binder address clean

@@ -1,7 +1,7 @@
 """Fill in the public address of the repository: `python -m tools.address https://github.com/OWNER/NAME`.
 
 The address stands in `_config.yml`. This command writes it there and refreshes what derives from it outside of the
-site's build: the first cell of every notebook and the badges of the README. Without an argument it refreshes only.
+site's build: the first cell of every notebook, the badges of the README and the BibTeX entry where it is shown. Without an argument it refreshes only.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import re
 
 import nbformat
 
-from tools import notebooks
+from tools import citation, notebooks
 
 ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
 BADGES = re.compile(r"(?<=<!-- badges -->\n).*?(?=<!-- /badges -->)", re.S)
@@ -38,12 +38,19 @@ def fill_in(address, book=notebooks.BOOK):
     """Write the address to `_config.yml` and refresh what derives from it."""
     _replace(book / "_config.yml", r'(?<=^  url: )".*"$', f'"{address}"')
     _replace(book / "README.md", BADGES, badges(address))
+    entry = citation.bibtex(book)
+    for name in citation.PAGES:
+        page = book / name
+        page.write_text(citation.refreshed(page.read_text("utf8"), entry), "utf8")
     for source in notebooks.sources(book):
         twin = source.with_suffix(".ipynb")
         notebook = nbformat.read(twin, as_version=4)
         first = notebook.cells[0]
         if first.metadata == notebooks.COLAB_METADATA:
             first.source = notebooks.colab_cell(address).source
+            for cell in notebook.cells:
+                if cell.cell_type == "markdown" and citation.BLOCK.search(cell.source):
+                    cell.source = citation.refreshed(cell.source, entry)
             nbformat.write(notebook, twin)
 
 

@@ -1,7 +1,8 @@
 """Check a built site: `python -m tools.site _build/html`.
 
 A build can succeed and still leave pages out, or fetch scripts from somewhere else. This fails unless every page of
-`_toc.yml` was built with its own title, and no page loads anything from another host.
+`_toc.yml` was built with its own title, no page loads anything from another host, and every link inside the site leads to
+a file and to a place in it that exist.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
@@ -47,14 +48,17 @@ def pages(toc):
 
 
 class _Page(HTMLParser):
-    """What a page loads by itself, and the texts of its top headings (the theme repeats the title for printing)."""
+    """What a page loads by itself, its links and places, and the texts of its top headings (one more is for printing)."""
 
     def __init__(self):
         super().__init__()
-        self.loads, self.headings, self._in_heading = [], [], False
+        self.loads, self.links, self.places, self.headings, self._in_heading = [], [], set(), [], False
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
+        self.places.update(attributes[key] for key in ("id", "name") if attributes.get(key))
+        if tag == "a" and attributes.get("href"):
+            self.links.append(attributes["href"])
         if tag in FETCHED and attributes.get(FETCHED[tag]):
             self.loads.append(attributes[FETCHED[tag]])
         if tag == "link" and FETCHED_LINKS & set((attributes.get("rel") or "").split()):
@@ -79,6 +83,31 @@ def title(source):
     return heading[1]
 
 
+def _read(path):
+    page = _Page()
+    page.feed(path.read_text("utf8"))
+    return page
+
+
+def dead_links(site):
+    """Return the links between the pages of a site whose file or place does not exist, one line each."""
+    site = Path(site).resolve()
+    read = {path: _read(path) for path in sorted(site.rglob("*.html"))}
+    found = []
+    for path, page in read.items():
+        for link in dict.fromkeys(page.links):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            place = unquote(parts.fragment)
+            if not target.is_file():
+                found.append(f"{path.relative_to(site)} links to {link}, and there is no such file")
+            elif place and target in read and place not in read[target].places:
+                found.append(f"{path.relative_to(site)} links to {link}, and there is no such place")
+    return found
+
+
 def problems(site, book=BOOK):
     """Return what is wrong with a built site, one line each; an empty list where nothing is."""
     found = []
@@ -87,13 +116,12 @@ def problems(site, book=BOOK):
         if not built.exists():
             found.append(f"{name} is in _toc.yml, but {built.name} was not built")
             continue
-        page = _Page()
-        page.feed(built.read_text("utf8"))
+        page = _read(built)
         wanted = title(book / f"{name}.md")
         if wanted not in map(str.strip, page.headings):
             found.append(f"{name}: its source is titled {wanted!r}, the built page has {page.headings}")
         found += [f"{name} loads {link} from another host" for link in page.loads if urlsplit(link).netloc]
-    return found
+    return found + dead_links(site)
 
 
 def main():

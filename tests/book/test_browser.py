@@ -75,6 +75,23 @@ def test_every_solution_opens(visit):
     assert faults.of_solutions(visit.page) == []
 
 
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
+def test_axe_finds_nothing_that_is_ours(visit, size, scheme):
+    visit.page.set_viewport_size(SIZES[size])
+    prefer(visit.page, scheme)
+    found = faults.of_accessibility(visit.page)
+    visit.page.set_viewport_size(SIZES["desktop"])
+    prefer(visit.page, "light")
+    assert [finding for finding in found if not faults.is_leftover(*finding[:2])] == []
+
+
+@pytest.mark.parametrize(("rule", "begin", "name", "reason"), faults.LEFTOVERS)
+def test_a_listed_leftover_is_still_there(browser, address, rule, begin, name, reason):
+    with Visit(browser, f"{address}/{name}.html") as visit:
+        found = [(a, html) for a, html, _ in faults.of_accessibility(visit.page)]
+    assert any(a == rule and html.startswith(begin) for a, html in found), f"no longer true, take it off the list: {reason}"
+
+
 def test_some_pages_have_what_is_asked_of_all(address, browser):
     """A page that has no formula, picture or solution passes; this one has them all."""
     with Visit(browser, f"{address}/{CHAPTER}.html") as visit:
@@ -84,7 +101,14 @@ def test_some_pages_have_what_is_asked_of_all(address, browser):
     assert len(NOTEBOOKS) > 10
 
 
+def rules_broken(page):
+    return [rule for rule, html, _ in faults.of_accessibility(page) if not faults.is_leftover(rule, html)]
+
+
 PLANTED = [
+    (rules_broken, '<main><p style="color: #999">pale words</p></main>', "color-contrast"),
+    (rules_broken, '<main><img src="{wide}"></main>', "image-alt"),
+    (rules_broken, "<main><button></button></main>", "button-name"),
     (faults.of_formulas, r'<span class="math">\(x\)</span>', "not typeset"),
     (faults.of_formulas, '<span class="math"><mjx-container><mjx-merror data-mjx-error="Missing }">', "Missing }"),
     (faults.of_formulas, "<p>the size $H + 2P$</p>", "raw TeX in the text: $"),

@@ -38,7 +38,9 @@ def spoilt(site, tmp_path):
 
 def test_a_page_that_was_not_built_is_seen(spoilt):
     (spoilt / "chapters/conv-forward.html").unlink()
-    assert checker.problems(spoilt) == ["chapters/conv-forward is in _toc.yml, but conv-forward.html was not built"]
+    problems = checker.problems(spoilt)
+    assert problems[0] == "chapters/conv-forward is in _toc.yml, but conv-forward.html was not built"
+    assert all("no such file" in problem for problem in problems[1:])  # the links to it
 
 
 def test_a_page_with_another_title_is_seen(spoilt):
@@ -59,6 +61,22 @@ def test_a_foreign_resource_is_seen(spoilt, tag):
     page = spoilt / "intro.html"
     page.write_text(page.read_text("utf8").replace("</head>", tag + "</head>"), "utf8")
     assert "from another host" in checker.problems(spoilt)[0]
+
+
+@pytest.mark.parametrize(
+    ("link", "fault"),
+    [
+        ("chapters/gone.html", "no such file"),
+        ("chapters/shapes.html#gone", "no such place"),
+        ("#gone", "no such place"),
+        ("chapters/shapes.html#exercises", None),
+        ("https://example.org/gone", None),
+    ],
+)
+def test_a_dead_link_is_seen(spoilt, link, fault):
+    page = spoilt / "intro.html"
+    page.write_text(page.read_text("utf8").replace("</article>", f'<a href="{link}">link</a></article>', 1), "utf8")
+    assert checker.dead_links(spoilt) == ([f"intro.html links to {link}, and there is {fault}"] if fault else [])
 
 
 def test_an_empty_table_of_contents_is_refused(tmp_path):

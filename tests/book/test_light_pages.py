@@ -1,0 +1,86 @@
+"""Pages are sent what they use: pictures as WebP, the icons in use, no script that a page has no need of."""
+
+import io
+import re
+
+import pytest
+from fontTools.ttLib import TTFont
+from PIL import Image, ImageChops
+
+from _ext import light_pages
+
+
+def png(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def opened(data):
+    return Image.open(io.BytesIO(data))
+
+
+def test_a_drawing_loses_nothing():
+    drawing = Image.new("RGB", (400, 200), "white")
+    drawing.paste("#0072b2", (50, 50, 150, 150))
+    data = light_pages.smaller(png(drawing))
+    assert opened(data).format == "WEBP"
+    assert ImageChops.difference(opened(data).convert("RGB"), drawing).getbbox() is None
+    assert len(data) < len(png(drawing))
+
+
+def test_a_photograph_gets_much_smaller_and_stays_itself():
+    ramp = Image.radial_gradient("L").resize((400, 300))
+    noise = Image.effect_noise((400, 300), 40)
+    photograph = Image.merge("RGB", (ramp, noise, ImageChops.invert(ramp)))
+    data = light_pages.smaller(png(photograph))
+    assert len(data) < len(png(photograph)) / 2
+    low, high = ImageChops.difference(opened(data).convert("RGB"), photograph).convert("L").getextrema()
+    assert 0 < high < 80  # something is lost, and not much
+
+
+def test_only_the_icons_in_use_keep_their_rule():
+    style = '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.fa-atom:before{content:"\\f5d2"}.x{color:red}'
+    lighter, glyphs = light_pages.lighter_style(style, {"fa-bars"})
+    assert lighter == '.fa-bars:before{content:"\\f0c9"}.x{color:red}'
+    assert glyphs == {0xF0C9}
+
+
+def test_icons_are_found_in_pages_and_scripts():
+    assert light_pages.used_icons(['<i class="fa-solid fa-bars">', 'el.className="fas fa-sun"']) == {
+        "fa-solid",
+        "fa-bars",
+        "fa-sun",
+    }
+
+
+def test_the_site_has_every_icon_that_it_uses(site):
+    font = TTFont(site / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff")
+    style = (site / "_static/styles/pydata-sphinx-theme.css").read_text("utf8")
+    names = light_pages.used_icons(page.read_text("utf8") for page in site.rglob("*.html"))
+    glyphs = {}
+    for rule in light_pages.ICON_RULE.finditer(style):
+        for name in re.findall(r"fa-[\w-]+", rule["names"]):
+            glyphs[name] = int(rule["glyph"].lstrip("\\"), 16)
+    drawn = {name for name in names if name in glyphs}
+    assert {"fa-bars", "fa-download", "fa-magnifying-glass", "fa-moon", "fa-sun"} <= drawn
+    assert {name: glyph for name, glyph in glyphs.items() if glyph not in font.getBestCmap()} == {}
+    assert len(font.getBestCmap()) < 60
+
+
+def test_no_page_loads_what_it_does_not_use(site):
+    pages = {page.relative_to(site).as_posix(): page.read_text("utf8") for page in site.rglob("*.html")}
+    assert not [name for name, text in pages.items() if "fontawesome.js" in text]
+    assert [name for name, text in pages.items() if "searchindex.js" in text] == ["search.html"]
+    assert "proof.css" in pages["chapters/pooling.html"]
+    assert "proof.css" not in pages["chapters/api.html"]
+    assert not list(site.rglob("*.map"))
+
+
+@pytest.mark.parametrize("name", ["intro", "chapters/pooling"])
+def test_pictures_are_webp_and_state_their_shape(site, name):
+    images = re.findall(r"<img [^>]*_images/[^>]*>", (site / f"{name}.html").read_text("utf8"))
+    assert images
+    for image in images:
+        assert re.search(r'src="[./]*_images/\w+\.webp" width="\d+" height="\d+"', image), image
+    assert not list((site / "_images").glob("*.png"))
