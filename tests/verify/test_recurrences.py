@@ -81,6 +81,17 @@ def test_a_changed_closed_form_is_refused(book, old, new, words):
         check_recurrence("receptive-field", SIZE, book(old, new))
 
 
+def test_another_product_is_not_taken_for_the_step(book):
+    s, d = r"\prod_{m=0}^{i-1} \mathbf{s}[m]", r"\prod_{m=0}^{i-1} \mathbf{d}[m]"
+    with pytest.raises(Refuted, match="the recurrence gives"):
+        check_recurrence("receptive-field", SIZE, book(s, d))
+
+
+def test_what_is_true_but_not_proved_is_refused_without_numbers():
+    with pytest.raises(Refuted, match="no counterexample was found"):
+        check_recurrence("receptive-field", r"\mathbf{r}[j + 1] = \mathbf{r}[j + 1]")
+
+
 def test_the_recurrence_names_its_own_tensor():
     with pytest.raises(LatexError, match="has to begin with r"):
         check_recurrence("receptive-field", STEP)
