@@ -10,7 +10,7 @@ from tools.notebooks import BOOK, sources
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?^---\n|(?::[^\n]*\n)+)?(.*?)^```", re.M | re.S)
 INCLUDE = re.compile(r"\{literalinclude\} (\S+)\n:pyobject: (\S+)")
 LABEL = re.compile(r"^\((\S+)\)=$|^:label: (\S+)$|^ +name: (fig:\S+)$|^\$\$ \((\S+)\)$", re.M)
-EXERCISE = re.compile(r"^```\{exercise\}.*?^:label: (\S+)$", re.M | re.S)
+EXERCISE = re.compile(r"^```\{exercise(?:-start)?\}.*?^:label: (\S+)$", re.M | re.S)
 SOLUTION = re.compile(r"^```\{solution-start\} (\S+)\n(.*?)^```\{solution-end\}", re.M | re.S)
 PAGES = {source.stem: source.read_text("utf8") for source in sources()}
 LONGEST_CELL, WIDEST_LINE = 15, 80
