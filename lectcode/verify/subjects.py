@@ -185,7 +185,8 @@ def fits(layer: str | None, sizes: Numbers) -> bool:
 def _every_window_meets_the_input(sizes: Numbers, axis: int) -> bool:
     K, S, D = along(sizes, "K", axis), along(sizes, "S", axis, 1), along(sizes, "D", axis, 1)
     before, after = pads(sizes, axis)
-    inside = (reference.taps(sizes["HW"[axis]], h, K, S, before, D) for h in range(sizes[_OUT[axis]]))
+    count = sizes.get(_OUT[axis], 0)  # a page may leave the number of windows unnamed
+    inside = (reference.taps(sizes["HW"[axis]], h, K, S, before, D) for h in range(count))
     return max(before, after) < (K - 1) * D + 1 and all(inside)
 
 
