@@ -137,7 +137,7 @@ class Oracle:
         found, budget = [], _STEPS if self.compiled else _STEPS // 500
         steps = (self.steps(formula),) if formula.kind != "size" else ()
         for sizes in sizes_of(formula.scope, 2 * limit):
-            if not fits(self.layer(formula), sizes):
+            if formula.kind != "size" and not fits(self.layer(formula), sizes):
                 continue
             budget -= sum(numbers_of(steps, sizes))
             found.append(sizes)

@@ -3,8 +3,8 @@
 A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`; its left-hand side says
 which quantity it is. Both together select the functions here. Each gets the numbers under the names they have on the
 page and returns an array of the quantity's shape there. Geometry is read off the names of the sizes: S or S_h and
-S_w; P, or P_h and P_w, or P_t, P_b, P_l and P_r; D or D_h and D_w; K or K_h and K_w. Tensors with an axis of groups
-(block index) are flattened for the call.
+S_w; P, or P_h and P_w, or one for each side as in `letters`; D or D_h and D_w; K or K_h and K_w. Tensors with an
+axis of groups (block index) are flattened for the call.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lectcode.verify.world import jitted, pooling_derivative, pooling_function
 
 Numbers = dict[str, int]
 Arrays = Mapping[str, np.ndarray]
+_OUT = ("H_out", "W_out")
 FAMILIES = ("max-pool", "avg-pool-border", "avg-pool", "pool", "conv", "receptive-field")  # the longer ones first
 
 
@@ -177,8 +178,16 @@ def _field(number: int):
 def fits(layer: str | None, sizes: Numbers) -> bool:
     """Does the library accept these sizes? Every window of a padded pooling has to meet the input."""
     if layer in ("max-pool", "avg-pool", "avg-pool-border"):
-        return all(max(pads(sizes, axis)) < along(sizes, "K", axis) for axis in (0, 1))
+        return all(_every_window_meets_the_input(sizes, axis) for axis in (0, 1))
     return True
+
+
+def _every_window_meets_the_input(sizes: Numbers, axis: int) -> bool:
+    K, S, D = along(sizes, "K", axis), along(sizes, "S", axis, 1), along(sizes, "D", axis, 1)
+    before, after = pads(sizes, axis)
+    count = sizes.get(_OUT[axis], 0)  # a page may leave the number of windows unnamed
+    inside = (reference.taps(sizes["HW"[axis]], h, K, S, before, D) for h in range(count))
+    return max(before, after) < (K - 1) * D + 1 and all(inside)
 
 
 def _subjects() -> list[Subject]:
@@ -254,6 +263,19 @@ def argmax_of_windows(sizes: Numbers, arrays: Arrays) -> tuple[np.ndarray, np.nd
     return rows, columns
 
 
+def argmax_in_input(sizes: Numbers, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column, in the input, of the first largest value of each window; what lies in the padding is no value."""
+    I = arrays["I"]
+    H_out, W_out, positions = reference.windows(
+        I, pair(sizes, "K"), pair(sizes, "S"), padding(sizes), pair(sizes, "D", 1), False
+    )
+    rows = np.zeros((*I.shape[:2], H_out, W_out), np.int64)
+    columns = np.zeros_like(rows)
+    for n, c, h, w in np.ndindex(rows.shape):
+        rows[n, c, h, w], columns[n, c, h, w] = max(positions(h, w), key=lambda place: I[n, c][place])
+    return rows, columns
+
+
 def positions_in_input(sizes: Numbers, arrays: Arrays) -> np.ndarray:
     """How many positions of each window lie in the input and not in the padding."""
     M = np.zeros((sizes["H_out"], sizes["W_out"]), np.int64)
@@ -277,5 +299,7 @@ def positions_in_input(sizes: Numbers, arrays: Arrays) -> np.ndarray:
 GIVEN: dict[tuple[str, str], Callable[[Numbers, Arrays], np.ndarray]] = {
     ("max-pool", "A_h"): lambda sizes, arrays: argmax_of_windows(sizes, arrays)[0],
     ("max-pool", "A_w"): lambda sizes, arrays: argmax_of_windows(sizes, arrays)[1],
+    ("max-pool", "U"): lambda sizes, arrays: argmax_in_input(sizes, arrays)[0],
+    ("max-pool", "V"): lambda sizes, arrays: argmax_in_input(sizes, arrays)[1],
     ("avg-pool-border", "M"): positions_in_input,
 }
