@@ -688,6 +688,52 @@ def _below_one(name, value):
     return float(value)
 
 
+def digit_network(*, rng, dtype=np.float32):
+    """Return the network that reads 8 x 8 digits: two convolutions, one pooling, one linear layer.
+
+    ::
+
+        (N, 1, 8, 8) -> conv 16 -> ReLU -> conv 32 -> ReLU -> max pool, (N, 32, 4, 4) -> linear, (N, 10)
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the initial filters.
+    dtype : float32 or float64
+        Of all parameters, and so of the digits.
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    TypeError
+        As `he_normal`.
+
+    Notes
+    -----
+    Trained in chapters/train-digits.md.
+
+    Examples
+    --------
+    >>> network = digit_network(rng=np.random.default_rng(0))
+    >>> network.forward(np.zeros((5, 1, 8, 8), np.float32)).shape
+    (5, 10)
+    >>> sum(array.size for array in network.parameters.values())
+    9930
+    """
+    return Sequential(
+        Conv2d(1, 16, 3, padding=1, rng=rng, dtype=dtype),
+        ReLU(),
+        Conv2d(16, 32, 3, padding=1, rng=rng, dtype=dtype),
+        ReLU(),
+        MaxPool2d(3, stride=2, padding=1),
+        Flatten(),
+        Linear(32 * 4 * 4, 10, rng=rng, dtype=dtype),
+    )
+
+
 def batches(N, size, *, rng):
     """Return the numbers 0, ..., N - 1 in random order, cut into batches: one epoch.
 
@@ -725,3 +771,57 @@ def batches(N, size, *, rng):
     N, size = shapes.integer("N", N, 0), shapes.integer("size", size, 1)
     order = rng.permutation(N)
     return [order[first : first + size] for first in range(0, N, size)]
+
+
+def train_epoch(network, optimiser, I, t, *, size, rng):
+    """Show every picture to the network once, and step after each batch.
+
+    ::
+
+        loss = (1/N) sum over the batches of (pictures in the batch) (mean loss of the batch)
+
+    Parameters
+    ----------
+    network : Sequential
+        Gives a score for each class.
+    optimiser : SGD or Adam
+        Of that network.
+    I : (N, ...) array
+        Pictures.
+    t : (N,) array of integers
+        Their classes.
+    size : int
+        Pictures in a batch.
+    rng : numpy.random.Generator
+        The source of the order.
+
+    Returns
+    -------
+    float
+        The mean loss over the epoch, each batch seen before its step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        From the network, the loss and `batches`.
+
+    Notes
+    -----
+    Used in chapters/train-digits.md.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> I, t = rng.normal(size=(90, 2)), np.arange(90) % 3
+    >>> I[:, 0] += 3 * t
+    >>> network = Sequential(Linear(2, 3, rng=rng, dtype=np.float64))
+    >>> losses = [train_epoch(network, SGD(network, rate=0.1), I, t, size=10, rng=rng) for _ in range(5)]
+    >>> losses[0] > losses[4]
+    True
+    """
+    loss, total = SoftmaxCrossEntropy(), 0.0
+    for batch in batches(len(I), size, rng=rng):
+        total += len(batch) * loss.forward(network.forward(I[batch]), t[batch])
+        network.grad_parameters(loss.backward())
+        optimiser.step()
+    return total / len(I)
