@@ -773,37 +773,39 @@ def batches(N, size, *, rng):
     return [order[first : first + size] for first in range(0, N, size)]
 
 
-def train_epoch(network, optimiser, I, t, *, size, rng):
-    """Show every picture to the network once, and step after each batch.
+def train(network, I, t, *, rng, rate=0.004, epochs=15, size=32):
+    """Train a classifier with Adam; between two epochs the caller may look at the network.
 
     ::
 
-        loss = (1/N) sum over the batches of (pictures in the batch) (mean loss of the batch)
+        in epoch e = 0, 1, ...   step of Adam = rate (1 + cos(pi e / epochs)) / 2
 
     Parameters
     ----------
     network : Sequential
-        Gives a score for each class.
-    optimiser : SGD or Adam
-        Of that network.
+        Gives a score for each class; its parameters are changed in place.
     I : (N, ...) array
         Pictures.
     t : (N,) array of integers
         Their classes.
+    rng : numpy.random.Generator
+        The source of the order in which the pictures are shown.
+    rate : float
+        Adam's step in the first epoch.
+    epochs : int
+        How often every picture is shown, at least 1.
     size : int
         Pictures in a batch.
-    rng : numpy.random.Generator
-        The source of the order.
 
     Returns
     -------
-    float
-        The mean loss over the epoch, each batch seen before its step.
+    iterator of float
+        After each epoch the mean loss over its pictures, each seen before the step that it led to.
 
     Raises
     ------
     TypeError, ValueError
-        From the network, the loss and `batches`.
+        From the network, the loss, `Adam` and `batches`.
 
     Notes
     -----
@@ -815,13 +817,16 @@ def train_epoch(network, optimiser, I, t, *, size, rng):
     >>> I, t = rng.normal(size=(90, 2)), np.arange(90) % 3
     >>> I[:, 0] += 3 * t
     >>> network = Sequential(Linear(2, 3, rng=rng, dtype=np.float64))
-    >>> losses = [train_epoch(network, SGD(network, rate=0.1), I, t, size=10, rng=rng) for _ in range(5)]
-    >>> losses[0] > losses[4]
-    True
+    >>> losses = list(train(network, I, t, rng=rng, rate=0.1))
+    >>> len(losses), losses[0] > losses[14]
+    (15, True)
     """
-    loss, total = SoftmaxCrossEntropy(), 0.0
-    for batch in batches(len(I), size, rng=rng):
-        total += len(batch) * loss.forward(network.forward(I[batch]), t[batch])
-        network.grad_parameters(loss.backward())
-        optimiser.step()
-    return total / len(I)
+    loss, optimiser = SoftmaxCrossEntropy(), Adam(network)
+    for epoch in range(shapes.integer("epochs", epochs, 1)):
+        optimiser.rate = _positive("rate", rate) * (1 + np.cos(np.pi * epoch / epochs).item()) / 2
+        total = 0.0
+        for batch in batches(len(I), size, rng=rng):
+            total += len(batch) * loss.forward(network.forward(I[batch]), t[batch])
+            network.grad_parameters(loss.backward())
+            optimiser.step()
+        yield total / len(I)
