@@ -549,10 +549,11 @@ class Sequential:
 def _read_npz(path):
     """Return the arrays of a `.npz` file by name; each is checked against its checksum while it is read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        with Path(path).open("rb") as file:  # closed whatever happens; np.load would leave a damaged file open
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
                 raise ValueError("it holds one array, not several by name")
-            return {name: file[name] for name in file.files}
+            return {name: found[name] for name in found.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as problem:
         raise ValueError(f"{path} is not a readable .npz file: {problem}") from problem
 
