@@ -246,9 +246,7 @@ def _network_subjects() -> list[Subject]:
         Subject("nn.ReLU", "relu", "O", _relu(False)),
         Subject("nn.ReLU", "relu", "∂I", _relu(True)),
         Subject("reference.relu", "relu", "O", lambda s, a: reference.relu(a["I"]), independent=True),
-        Subject(
-            "reference.relu_backward", "relu", "∂I", lambda s, a: reference.relu_backward(a["G"], a["I"]), True
-        ),
+        Subject("reference.relu_backward", "relu", "∂I", lambda s, a: reference.relu_backward(a["G"], a["I"]), True),
         Subject("nn.SoftmaxCrossEntropy", "softmax", "L", _softmax(nn.SoftmaxCrossEntropy().forward)),
         Subject("nn.SoftmaxCrossEntropy", "softmax", "∂O", _softmax(_loss_gradient)),
         Subject("reference.softmax", "softmax", "Y", _softmax(lambda O, t: reference.softmax(O)), independent=True),

@@ -88,7 +88,8 @@ WRONG = {
     ),
     "of another picture": RIGHT.replace(r"\mathbf{Y}[n, c]", r"\mathbf{Y}[N - 1 - n, c]"),
     "the inverse": RIGHT.replace(
-        r"\mathbf{Y}[n, c]", r"\frac{\sum_{j=0}^{C-1} \exp(\mathbf{O}[n, j])}{\exp(\mathbf{O}[n, c])} + 0 \mathbf{Y}[n, c]"
+        r"\mathbf{Y}[n, c]",
+        r"\frac{\sum_{j=0}^{C-1} \exp(\mathbf{O}[n, j])}{\exp(\mathbf{O}[n, c])} + 0 \mathbf{Y}[n, c]",
     ),
 }
 
@@ -158,7 +159,9 @@ def test_a_wrong_rectifier_is_refuted(right):
 )
 def test_what_has_no_meaning_for_all_numbers_is_refused(value, message):
     with pytest.raises(LatexError, match=message):
-        read_text(SHAPES + f"\n$$\n\\mathbf{{Y}}[n, c] = {value} + \\mathbf{{O}}[n, \\mathbf{{t}}[n]]\n$$\n", promised=False)
+        read_text(
+            SHAPES + f"\n$$\n\\mathbf{{Y}}[n, c] = {value} + \\mathbf{{O}}[n, \\mathbf{{t}}[n]]\n$$\n", promised=False
+        )
 
 
 @pytest.mark.parametrize(
@@ -188,10 +191,16 @@ def test_the_loss_is_a_definition():
     [
         (SHAPES + SOFTMAX + LOSS + LOSS.replace("-entropy", "-again"), "L is already defined at"),
         (
-            SHAPES + SOFTMAX + LOSS + "\n$$\n\\mathbf{G} = \\frac{\\partial L}{\\partial \\mathbf{Y}} \\in \\mathbb{R}^{N \\times C}\n$$\n",
+            SHAPES
+            + SOFTMAX
+            + LOSS
+            + "\n$$\n\\mathbf{G} = \\frac{\\partial L}{\\partial \\mathbf{Y}} \\in \\mathbb{R}^{N \\times C}\n$$\n",
             "L is defined at .*: nothing is given",
         ),
-        (RELU + "\n$$\n\\boxed{L = \\sum_{n=0}^{N-1} \\mathbf{O}[n, 0]}\n$$ (softmax-x)\n", "L is given by its derivative"),
+        (
+            RELU + "\n$$\n\\boxed{L = \\sum_{n=0}^{N-1} \\mathbf{O}[n, 0]}\n$$ (softmax-x)\n",
+            "L is given by its derivative",
+        ),
         (SHAPES + "\n$$\nL = \\sum_{n=0}^{N-1} \\mathbf{O}[n, \\mathbf{t}[n]]\n$$\n", "nothing uses L"),
     ],
     ids=["twice", "given as well", "given before", "not used"],
@@ -283,7 +292,11 @@ def test_every_mutant_is_rejected():
     everything = list(mutants(book))
     chosen = random.Random(0).sample(everything, 40)
     assert [str(m) for m in chosen if verdict(book, m) == "survived"] == []
-    relu = read_text("---\nproofs: 1\n---\n" + RELU + f"\n$$\n\\boxed{{{DI}\\mathbf{{1}}_{{\\mathbf{{I}}[n, c] > 0}} \\mathbf{{G}}[n, c]}}\n$$ (relu-grad)\n")
+    relu = read_text(
+        "---\nproofs: 1\n---\n"
+        + RELU
+        + f"\n$$\n\\boxed{{{DI}\\mathbf{{1}}_{{\\mathbf{{I}}[n, c] > 0}} \\mathbf{{G}}[n, c]}}\n$$ (relu-grad)\n"
+    )
     prove_formula(relu.formulas[-1])
     chosen = random.Random(0).sample(list(mutants(relu)), 25)
     assert [str(m) for m in chosen if verdict(relu, m) == "survived"] == []
