@@ -37,7 +37,7 @@ def learning_curves(losses, wrong, *, target, width=8.5):
         ax.set_axisbelow(True)
     axes[0].set_yscale("log")
     axes[1].axhline(target, color=INK, linewidth=1, linestyle="--")
-    axes[1].annotate(f"{target:g} %", (1, target), (0, 4), textcoords="offset points")
+    axes[1].annotate(f"{target:g} %", (epochs[-1], target), (0, 4), textcoords="offset points", ha="right")
     axes[1].set(ylim=(0, None))
     return figure
 
@@ -58,19 +58,20 @@ def maps(rows, *, signed=False, columns=16, width=8.5):
         Width of the figure in inches.
     """
     blocks = {title: (np.asarray(block), -(-len(block) // columns)) for title, block in rows.items()}
-    ratios = [lines + 0.45 for _, lines in blocks.values()]
+    ratios = [lines + 0.75 for _, lines in blocks.values()]
     figure, axes = subplots(
         len(blocks), 1, figsize=(width, width / columns * sum(ratios)), squeeze=False, height_ratios=ratios
     )
     for ax, (title, (block, lines)) in zip(axes.flat, blocks.items(), strict=True):
-        count, H, W = block.shape
+        H, W = block.shape[1:]
         gap = max(H, W) / 8
         largest = np.abs(block).max() or 1
         for k, picture in enumerate(block):
             top, left = k // columns * (H + gap), k % columns * (W + gap)
             limits = {"vmin": -largest if signed else 0, "vmax": largest, "cmap": SIGNED if signed else "Greys"}
             ax.imshow(picture, extent=(left, left + W, top + H, top), **limits)
-            ax.plot(left + W * np.array([0, 1, 1, 0, 0]), top + H * np.array([0, 0, 1, 1, 0]), color=INK, linewidth=0.5)
+            frame = left + W * np.array([0, 1, 1, 0, 0]), top + H * np.array([0, 0, 1, 1, 0])
+            ax.plot(*frame, color=INK, linewidth=0.5, clip_on=False)
         right = columns * (W + gap) - gap
         ax.set(xlim=(-0.1, right + 0.1), ylim=(lines * (H + gap) - gap + 0.1, -0.1), aspect="equal", title=title)
         ax.axis("off")

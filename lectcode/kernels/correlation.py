@@ -82,6 +82,7 @@ class Sizes(NamedTuple):
     O_column: int
     A_row: int  # 1 if the filters are packed
     A_column: int
+    workspace: tuple  # sizes of a thread's padded source, panel and block of results
 
 
 class Plan(NamedTuple):
@@ -191,9 +192,15 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
             work += (y_end - y_begin) * (x_end - x_begin) * len(numbers)
     pack = rows % block != 0 or chosen != sorted(chosen) or filters[1] != len(chosen) or len(parts) > 1
     K = channels * len(chosen)
+    stripe = TILES * tile
+    workspace = (
+        -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else 0,
+        (min(DEPTH, K) + 1) * stripe if packed else 0,
+        -(-blocks // splits) * block * stripe,
+    )
     sizes = Sizes(N, groups, rows, channels, block, splits, images, bands, band, steps, padded, packed, size,
                   (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent, plane, line,
-                  y.result * x.result, O_row, O_column, 1 if pack else K, block if pack else 1)
+                  y.result * x.result, O_row, O_column, 1 if pack else K, block if pack else 1, workspace)
     tasks = -(-N // images) * bands * groups * splits
     return Plan(sizes, np.array(parts), np.concatenate(offsets), np.array(chosen, np.int64), filters, tasks,
                 N * groups * rows * channels * work, any(part[-1] == 0 for part in parts))

@@ -63,7 +63,8 @@ def _product(X, F, D, plan, O):
     bias = np.zeros((total + 1) * sizes.block, D.dtype)  # the last block stays zero
     bias[: -sizes.block].reshape(sizes.groups, -1)[:, : sizes.rows] = D.reshape(sizes.groups, sizes.rows)
     bias.flags.writeable = False
-    share(_correlate, plan.tasks, plan.work, X.reshape(-1), A, bias, sizes, plan.parts, plan.offsets, O.reshape(-1))
+    arguments = X.reshape(-1), A, bias, sizes, plan.parts, plan.offsets, O.reshape(-1)
+    share(_correlate, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
 
 
 @njit(nogil=True, cache=True)
@@ -80,7 +81,7 @@ def _multiply(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add, block
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, A, D, sizes, parts, offsets, O, first, last):
+def _correlate(X, A, D, sizes, parts, offsets, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes = BYTES // X.itemsize
     width = VECTORS * lanes
@@ -90,10 +91,10 @@ def _correlate(X, A, D, sizes, parts, offsets, O, first, last):
     image_distance = sizes.channels * sizes.plane
     if not sizes.padded:
         image_distance *= sizes.groups
-    padded = np.zeros(sizes.images * image_distance + 2 * width if sizes.padded else 0, X.dtype)
-    buffer = np.zeros((DEPTH + 1) * stripe + lanes if sizes.packed else lanes, X.dtype)
-    panel = buffer[(-buffer.ctypes.data // X.itemsize) % lanes :]
-    C = np.empty(((blocks + sizes.splits - 1) // sizes.splits) * block * stripe, X.dtype)
+    padded_size, panel_size, _ = sizes.workspace
+    padded = workspace[:padded_size]
+    panel = workspace[padded_size : padded_size + panel_size]
+    C = workspace[padded_size + panel_size :]
     dense = np.arange(DEPTH) * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     for task in range(first, last):

@@ -20,7 +20,7 @@ c:d])``; ``\partial_{i, j} f(\mathbf{I}[..])`` is the partial derivative of f by
 
 *Conditions.* ``\mathbf{1}_{0 \leq u - h S < K_h}`` (also ``\mathbb{1}``), with several relations joined by a comma,
 ``\text{ and }`` or ``\land``; ``=``, ``<``, ``>``, ``\leq``, ``\geq``, ``S \mid u``; ``\delta_{a, b}``. Between real
-numbers, as in ``\mathbf{1}_{\mathbf{I}[n] > 0}``, only ``<`` and ``>``.
+numbers, as in ``\mathbf{1}_{\mathbf{I}[n] > 0}``, only ``<`` and ``>`` are understood. Cases are written
 ``\begin{cases} a & \text{if } .. \\ 0 & \text{otherwise} \end{cases}``.
 
 *Derivatives.* ``\frac{\partial L}{\partial \mathbf{F}[..]}`` and ``\frac{\partial \mathbf{O}[..]}{\partial
@@ -29,9 +29,10 @@ numbers, as in ``\mathbf{1}_{\mathbf{I}[n] > 0}``, only ``<`` and ``>``.
 *Statements.* ``\mathbf{I} \in \mathbb{R}^{N \times C \times (H + 2P) \times W}``; ``\text{shape}(\mathbf{I}) = (N, C,
 H, W)``; ``\mathbf{A}_h \in \{0, \ldots, K - 1\}^{N \times C}`` (an integer tensor); ``S_h, S_w \geq 1``; ``P \in
 \mathbb{Z}_{\geq 0}`` (``\mathbb{Z}``, ``\mathbb{Z}^+``, ``\mathbb{Z}_{> 0}``, ``\mathbb{Z}_{\geq 1}``); ``x \in \{0,
-\ldots, H - 1\}``; ``f: \mathbb{R}^{K \times K} \to \mathbb{R}``; ``a = b`` (chains ``a = b = c``); ``L = ..``, the loss as a formula. Statements of one
-row are separated by a comma, ``\text{and}``, ``\text{for}`` or ``\text{where}``; rows of ``aligned`` by ``\\``, and a
-row that starts with a sign, ``\cdot`` or a relation, or follows one, continues the row above.
+\ldots, H - 1\}``; ``f: \mathbb{R}^{K \times K} \to \mathbb{R}``; ``a = b`` (chains ``a = b = c``); ``L = ..``,
+the loss as a formula. Statements of one row are separated by a comma, ``\text{and}``, ``\text{for}`` or
+``\text{where}``; rows of ``aligned`` by ``\\``, and a row that starts with a sign, ``\cdot`` or a relation, or follows
+one, continues the row above.
 
 Spacing commands, ``&``, ``\left``, ``\right``, ``\big..`` and ``\displaystyle`` are skipped. Everything else is an
 error.

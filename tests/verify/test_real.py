@@ -246,7 +246,7 @@ def test_formulas_are_run_against_the_network_and_the_definitions():
 def test_a_wrong_definition_is_seen_by_running_it(old, new):
     assert old in LOSS
     book = read_text(PAGE.replace(LOSS, LOSS.replace(old, new)) + BOX)
-    with pytest.raises(Refuted, match="softmax-cross-entropy and nn.SoftmaxCrossEntropy differ"):
+    with pytest.raises(Refuted, match=r"softmax-cross-entropy and nn\.SoftmaxCrossEntropy differ"):
         Oracle(book, compile_loops=False, shapes=10).run(book.formulas[1])
 
 
