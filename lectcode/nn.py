@@ -489,7 +489,7 @@ class Sequential:
 
     @property
     def parameters(self):
-        """All parameters by name: the arrays themselves, not copies."""
+        """All parameters by name, the arrays themselves and not copies."""
         return {f"{j}.{name}": array for j, layer in enumerate(self.layers) for name, array in layer.parameters.items()}
 
     @property
