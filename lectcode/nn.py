@@ -11,6 +11,7 @@ Floats may be float32 or float64 and are never mixed; every layer computes in th
 import os
 import zipfile
 import zlib
+from math import cos, pi
 from pathlib import Path
 
 import numpy as np
@@ -826,12 +827,14 @@ def train(network, I, t, *, rng, rate=0.004, epochs=15, size=32):
     >>> len(losses), losses[0] > losses[14]
     (15, True)
     """
+    rate, epochs = _positive("rate", rate), shapes.integer("epochs", epochs, 1)
     loss, optimiser = SoftmaxCrossEntropy(), Adam(network)
-    for epoch in range(shapes.integer("epochs", epochs, 1)):
-        optimiser.rate = _positive("rate", rate) * (1 + np.cos(np.pi * epoch / epochs).item()) / 2
+    for epoch in range(epochs):
+        optimiser.rate = rate * (1 + cos(pi * epoch / epochs)) / 2
         total = 0.0
         for batch in batches(len(I), size, rng=rng):
-            total += len(batch) * loss.forward(network.forward(I[batch]), t[batch])
+            scores = network.forward(I[batch])
+            total += len(batch) * loss.forward(scores, t[batch])
             network.grad_parameters(loss.backward())
             optimiser.step()
         yield total / len(I)
