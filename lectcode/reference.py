@@ -275,7 +275,10 @@ def linear(I, F, B):
 
 
 def linear_backward(G, I, F):
-    """DI = sum_{c_out} G[n,c_out] F[c_out,c_in], dF = sum_n G[n,c_out] I[n,c_in], dB = sum_n G[n,c_out]."""
+    """dI[n,c_in] = sum_{c_out} G[n,c_out] F[c_out,c_in].
+
+    dF[c_out,c_in] = sum_n G[n,c_out] I[n,c_in] and dB[c_out] = sum_n G[n,c_out].
+    """
     dI, dF, dB = np.zeros_like(I), np.zeros_like(F), np.zeros(F.shape[0], F.dtype)
     for n, c_out in np.ndindex(G.shape):
         for c_in in range(I.shape[1]):
