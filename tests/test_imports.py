@@ -29,7 +29,7 @@ ARROWS = {
 APART = {
     "lectcode.nn": {"lectcode.reference", "lectcode.verify", "lectcode.figures", "lectcode.data"},
     "lectcode.figures": {"lectcode.reference", "lectcode.verify"},
-    "lectcode.verify": {"lectcode.figures", "lectcode.data", "lectcode.nn"},
+    "lectcode.verify": {"lectcode.figures", "lectcode.data"},
     "lectcode": {"lectcode.reference", "lectcode.verify", "lectcode.figures", "lectcode.data"},
 }
 

@@ -8,6 +8,7 @@ from lectcode.figures.canvas import BLUE, GREEN, INK, ORANGE, PALE, PURPLE
 from lectcode.figures.cells import filter_entry, grids, matrices, pixel, window
 from lectcode.figures.images import fields, heat_maps, pictures, strips, tilings
 from lectcode.figures.lines import curves, relu_of_means
+from lectcode.figures.networks import learning_curves, maps, sensitivity
 from lectcode.figures.one_axis import axis_windows, stacks
 
 __all__ = [
@@ -23,10 +24,13 @@ __all__ = [
     "filter_entry",
     "grids",
     "heat_maps",
+    "learning_curves",
+    "maps",
     "matrices",
     "pictures",
     "pixel",
     "relu_of_means",
+    "sensitivity",
     "stacks",
     "strips",
     "tilings",

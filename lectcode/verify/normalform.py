@@ -18,6 +18,8 @@ R4 *Drop what is known.* A guard that follows from the facts (see `facts`) is 1;
 the others is 0.
 R5 *Rename.* Terms are equal when a bijection of their bound indices carries one to the other and their guards imply
 each other.
+   A function of a real number (exp, log, 1/x, [x > 0]) is one factor; two are equal when their arguments are, in normal
+   form and with bound indices numbered by depth.
 R6 *Shift.* An index i of a sum over Z may be replaced by j - r or r - j (r free of i): a bijection of Z.
 
 `difference.difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of
@@ -33,6 +35,7 @@ from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, S, Sum, Symbol, 
 
 from lectcode.verify.errors import Unsupported
 from lectcode.verify.expressions import (
+    REAL,
     TENSORIAL,
     AtLeastZero,
     Divides,
@@ -115,6 +118,8 @@ def terms(e: Expr) -> list[Term]:
     if isinstance(e, (Indexed, Window, WindowPartial, ProductOver)):
         _plain_indices(e)
         return [Term(factors=(normal(e),))]
+    if isinstance(e, REAL):
+        return [Term(factors=(normal(e),))]
     if isinstance(e, Pow) and e.has(*TENSORIAL):
         if e.exp.is_Integer and 0 < e.exp <= 4:
             return _product([terms(e.base)] * int(e.exp))
@@ -195,6 +200,8 @@ def entry_indices(f: Expr) -> tuple:
         return entry_indices(f.base)
     if isinstance(f, Indexed):
         return f.indices
+    if isinstance(f, REAL):
+        return ()
     if isinstance(f, ProductOver):
         return tuple(f.args[2:])
     return f.starts
@@ -208,6 +215,8 @@ def entry_head(f: Expr) -> str:
         return f"{f.base.label}/{len(f.indices)}"
     if isinstance(f, ProductOver):
         return "prod"
+    if isinstance(f, REAL):
+        return type(f).__name__
     kinds = "".join("w" if isinstance(a, Tuple) else "i" for a in f.args[2:])
     return f"{type(f).__name__} {f.args[0]} {f.args[1]} {kinds} {f.extents}"
 

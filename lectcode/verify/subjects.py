@@ -1,6 +1,7 @@
 """What is compared with the printed formulas: the library's functions and the independent definitions.
 
-A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`; its left-hand side says
+A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`, `linear..`, `relu..`,
+`softmax..`; its left-hand side says
 which quantity it is. Both together select the functions here. Each gets the numbers under the names they have on the
 page and returns an array of the quantity's shape there. Geometry is read off the names of the sizes: S or S_h and
 S_w; P, or P_h and P_w, or one for each side as in `letters`; D or D_h and D_w; K or K_h and K_w. Tensors with an
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import lectcode
-from lectcode import reference
+from lectcode import nn, reference
 from lectcode.kernels import ALGORITHMS
 from lectcode.verify.letters import along, padding, pads, pair
 from lectcode.verify.world import jitted, pooling_derivative, pooling_function
@@ -23,7 +24,17 @@ from lectcode.verify.world import jitted, pooling_derivative, pooling_function
 Numbers = dict[str, int]
 Arrays = Mapping[str, np.ndarray]
 _OUT = ("H_out", "W_out")
-FAMILIES = ("max-pool", "avg-pool-border", "avg-pool", "pool", "conv", "receptive-field")  # the longer ones first
+FAMILIES = (  # the longer ones first
+    "max-pool",
+    "avg-pool-border",
+    "avg-pool",
+    "pool",
+    "conv",
+    "receptive-field",
+    "linear",
+    "relu",
+    "softmax",
+)
 
 
 @dataclass(frozen=True)
@@ -175,6 +186,82 @@ def _field(number: int):
     return call
 
 
+def _linear(gradient: str | None):
+    """The layer of `nn` with the page's numbers in it: its output, or one of its gradients."""
+
+    def call(sizes, arrays):
+        F = arrays["F"]
+        layer = nn.Linear(F.shape[1], F.shape[0], rng=np.random.default_rng(0), dtype=np.float64)
+        B = arrays["B"] if gradient is None else np.zeros(len(F))
+        layer.parameters = {"F": F, "B": B}
+        O = layer.forward(arrays["I"])
+        if gradient is None:
+            return O
+        dI = layer.backward(arrays["G"])
+        return dI if gradient == "I" else layer.gradients[gradient]
+
+    return call
+
+
+def _relu(backward: bool):
+    def call(sizes, arrays):
+        layer = nn.ReLU()
+        O = layer.forward(arrays["I"])
+        return layer.backward(arrays["G"]) if backward else O
+
+    return call
+
+
+def _softmax(function):
+    """A function of the scores and the right classes."""
+
+    def call(sizes, arrays):
+        return np.asarray(function(arrays["O"], arrays["t"].astype(np.int64)))
+
+    return call
+
+
+def _loss_gradient(O, t):
+    loss = nn.SoftmaxCrossEntropy()
+    loss.forward(O, t)
+    return loss.backward()
+
+
+def _network_subjects() -> list[Subject]:
+    """The layers that only whole networks need."""
+
+    def backward(number: int):
+        return lambda sizes, arrays: reference.linear_backward(arrays["G"], arrays["I"], arrays["F"])[number]
+
+    found = [
+        Subject("nn.Linear", "linear", "O", _linear(None)),
+        Subject(
+            "reference.linear", "linear", "O", lambda s, a: reference.linear(a["I"], a["F"], a["B"]), independent=True
+        ),
+    ]
+    for number, name in enumerate("IFB"):
+        found.append(Subject("nn.Linear", "linear", f"∂{name}", _linear(name)))
+        found.append(Subject("reference.linear_backward", "linear", f"∂{name}", backward(number), independent=True))
+    return [
+        *found,
+        Subject("nn.ReLU", "relu", "O", _relu(False)),
+        Subject("nn.ReLU", "relu", "∂I", _relu(True)),
+        Subject("reference.relu", "relu", "O", lambda s, a: reference.relu(a["I"]), independent=True),
+        Subject("reference.relu_backward", "relu", "∂I", lambda s, a: reference.relu_backward(a["G"], a["I"]), True),
+        Subject("nn.SoftmaxCrossEntropy", "softmax", "L", _softmax(nn.SoftmaxCrossEntropy().forward)),
+        Subject("nn.SoftmaxCrossEntropy", "softmax", "∂O", _softmax(_loss_gradient)),
+        Subject("reference.softmax", "softmax", "Y", _softmax(lambda O, t: reference.softmax(O)), independent=True),
+        Subject("reference.softmax_cross_entropy", "softmax", "L", _softmax(reference.softmax_cross_entropy), True),
+        Subject(
+            "reference.softmax_cross_entropy_backward",
+            "softmax",
+            "∂O",
+            _softmax(reference.softmax_cross_entropy_backward),
+            True,
+        ),
+    ]
+
+
 def fits(layer: str | None, sizes: Numbers) -> bool:
     """Does the library accept these sizes? Every window of a padded pooling has to meet the input."""
     if layer in ("max-pool", "avg-pool", "avg-pool-border"):
@@ -240,6 +327,7 @@ def _subjects() -> list[Subject]:
             ]
     for number, quantity in enumerate("rea"):
         found.append(Subject("reference.receptive_field", "receptive-field", quantity, _field(number), True))
+    found += _network_subjects()
     for axis, quantity in enumerate(("H_out", "W_out")):
         found += [
             Subject("reference.output_size", "", quantity, _size(reference.output_size, axis), True),
