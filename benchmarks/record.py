@@ -15,9 +15,9 @@ def text(run):
     parts = []
     for key, value in run.items():
         if isinstance(value, list) and value:
-            body = "[\n" + ",\n".join(json.dumps(_rounded(entry), sort_keys=False) for entry in value) + "\n]"
+            body = "[\n" + ",\n".join(json.dumps(rounded(entry), sort_keys=False) for entry in value) + "\n]"
         else:
-            body = json.dumps(_rounded(value))
+            body = json.dumps(rounded(value))
         parts.append(f"{json.dumps(key)}: {body}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
@@ -46,12 +46,12 @@ def _strings(value):
             yield from _strings(entry)
 
 
-def _rounded(value):
-    """Keep four digits: a fifth would be noise."""
+def rounded(value):
+    """Return the value with four digits of each float: a fifth would be noise."""
     if isinstance(value, float):
         return float(f"{value:.4g}")
     if isinstance(value, dict):
-        return {key: _rounded(entry) for key, entry in value.items()}
+        return {key: rounded(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(entry) for entry in value]
+        return [rounded(entry) for entry in value]
     return value

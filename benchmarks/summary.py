@@ -15,10 +15,10 @@ def summarise(rows):
     for row in rows:
         for peer, ratio in row["ratio"].items():
             for N in (row["N"], "all"):
-                key = row["pass"], row["dtype"], row["threads"], N, peer
+                key = row["pass"], row["dtype"], peer, row["threads"], N
                 groups.setdefault(key, []).append((ratio, row["layer"], row["N"]))
     entries = []
-    for (name, dtype, threads, N, peer), found in groups.items():
+    for (name, dtype, peer, threads, N), found in groups.items():
         smallest = min(found)
         entries.append(
             {

@@ -34,14 +34,18 @@ def percent(row, limits):
 
 
 def summary(entries):
-    """Return the geometric means and minima, one line each."""
-    lines = [
-        f"\n{'pass':<14}{'dtype':<9}{'threads':>8}{'N':>5}  {'peer':<12}{'rows':>5}{'geomean':>9}{'min':>7}"
-        f"{'< 1':>5}  slowest"
-    ]
+    """Return geometric means and minima: a line for each pass, dtype, peer and threads, a column for each N."""
+    lines, columns = {}, sorted({entry["N"] for entry in entries}, key=str)
     for e in entries:
-        lines.append(
-            f"{e['pass']:<14}{e['dtype']:<9}{e['threads']:>8}{e['N']:>5}  {e['peer']:<12}{e['rows']:>5}"
-            f"{e['geometric mean']:9.2f}{e['minimum']:7.2f}{e['below 1']:>5}  {e['slowest']}"
+        key = e["pass"], e["dtype"], e["peer"], e["threads"]
+        lines.setdefault(key, {})[e["N"]] = f"{e['geometric mean']:8.2f} ({e['minimum']:.2f})"
+        if e["N"] == "all":
+            lines[key]["rest"] = f"{e['rows']:7}{e['below 1']:6}  {e['slowest']}"
+    titles = "".join(f"{f'N={N}':>15}" for N in columns)
+    text = [f"\n{'times of the peer over ours':<46}{titles}{'rows':>7}{'< 1':>6}  slowest"]
+    for (name, dtype, peer, threads), cells in lines.items():
+        means = "".join(f"{cells.get(N, ''):>15}" for N in columns)
+        text.append(
+            f"{name:<14}{dtype:<9}{peer:<12}{threads:>2} thread{'s' if threads > 1 else ' '}  {means}{cells['rest']}"
         )
-    return "\n".join(lines)
+    return "\n".join(text)
