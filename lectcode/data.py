@@ -1,4 +1,10 @@
-"""Real images that ship inside scikit-learn, in the book's layout (N, C, H, W); nothing is downloaded."""
+"""Real images that ship inside scikit-learn, in the book's layout (N, C, H, W), and the committed benchmark.
+
+Nothing is downloaded.
+"""
+
+import json
+from pathlib import Path
 
 import numpy as np
 
@@ -48,3 +54,32 @@ def digits():
 
     bunch = load_digits()
     return bunch.images[:, np.newaxis].astype(np.float32), bunch.target.astype(np.int64)
+
+
+def benchmark(machine="amd-epyc-2-cores"):
+    """Return what `make bench` recorded on one machine.
+
+    Parameters
+    ----------
+    machine : str
+        The name of a file in `benchmarks/results/`, without ".json".
+
+    Returns
+    -------
+    run : dict
+        "machine", "versions" and "date"; "limits", the flop/s and bytes/s of the machine; "rows", one for each pass, layer, N,
+        dtype and number of threads, with the seconds of each library and the ratio to lectcode's; "summary", their
+        geometric means and minima.
+
+    Examples
+    --------
+    >>> run = benchmark()
+    >>> sorted(run["rows"][0]["seconds"])[0]
+    'PyTorch'
+    """
+    package = Path(__file__).parent
+    for folder in (package.parent / "benchmarks" / "results", package / "book" / "benchmarks"):
+        path = folder / f"{machine}.json"
+        if path.exists():
+            return json.loads(path.read_text("utf8"))
+    raise FileNotFoundError(f"no benchmark of {machine!r}: run `make bench`")

@@ -18,7 +18,7 @@ from benchmarks import workspace as memory
 from benchmarks.contenders import ours
 from benchmarks.layers import Conv, Pool
 from benchmarks.networks import NETWORKS, Walk, distinct, layers_of
-from lectcode import reference
+from lectcode import data, reference
 
 # Convolution layers and their weights, from the papers; the multiply-adds in millions, where papers state them.
 PUBLISHED = {
@@ -275,6 +275,13 @@ def test_committed_results_are_complete(path):
         assert [{**a, "geometric mean": 0} for a in again] == [{**e, "geometric mean": 0} for e in run["summary"]]
         means = [[e["geometric mean"] for e in entries] for entries in (again, run["summary"])]
         assert means[0] == pytest.approx(means[1], rel=1e-3)
+
+
+def test_the_chapter_reads_the_committed_run():
+    run = data.benchmark()
+    assert record.slug(run) == "amd-epyc-2-cores"
+    with pytest.raises(FileNotFoundError, match="no benchmark of 'nowhere'"):
+        data.benchmark("nowhere")
 
 
 def test_what_is_too_large_is_left_out_with_a_reason():
