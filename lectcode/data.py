@@ -67,9 +67,9 @@ def benchmark(machine="amd-epyc-2-cores"):
     Returns
     -------
     run : dict
-        "machine", "versions" and "date"; "limits", the flop/s and bytes/s of the machine; "rows", one for each pass, layer, N,
-        dtype and number of threads, with the seconds of each library and the ratio to lectcode's; "summary", their
-        geometric means and minima.
+        "machine", "versions" and "date"; "limits", the flop/s and bytes/s of the machine; "rows", one for each pass,
+        layer, N, dtype and number of threads, with the seconds of each library and the ratio to lectcode's;
+        "summary", their geometric means and minima.
 
     Examples
     --------
