@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lectcode.kernels import direct
+from lectcode.kernels import direct, gemm
 
 
 @dataclass(frozen=True)
@@ -19,4 +19,5 @@ class Algorithm:
 
 ALGORITHMS = {
     "direct": Algorithm(direct.forward, direct.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
+    "gemm": Algorithm(gemm.forward, gemm.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
 }

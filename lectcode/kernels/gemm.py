@@ -1,0 +1,178 @@
+"""Convolution and its gradients as matrix products, computed block by block.
+
+For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix, and the matrix whose columns are the
+windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns into a
+panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would cost more than
+it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows is thrown away.
+
+The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`.
+
+The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed matrix of
+windows; its columns stand in the order of F.
+
+Every sum is added in blocks of DEPTH, in the order of k: a result does not depend on stripes, tasks or threads.
+"""
+
+import numpy as np
+from numba import get_num_threads, njit
+
+from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
+from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
+from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, unpack
+from lectcode.kernels.simd import BYTES
+from lectcode.kernels.threads import share
+
+
+def forward(I, F, B, geometry, O):
+    """Write the convolution of I with F, plus B, into O."""
+    C_out, channels, K_h, K_w = F.shape
+    plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
+    _product(I, F, B, plan, O)
+
+
+def grad_input(G, F, geometry, dI):
+    """Write the gradient of the input into dI."""
+    C_out, channels = F.shape[:2]
+    plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
+    _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+
+
+def _product(X, F, D, plan, O):
+    """Pack the filters and run the tasks of a plan."""
+    if O.size == 0:
+        return
+    if plan.gaps or F.size == 0:
+        O[...] = D[:, None, None]
+    if F.size == 0:
+        return
+    sizes = plan.sizes
+    blocks = -(-sizes.rows // sizes.block)
+    total = sizes.groups * blocks
+    if sizes.A_row == 1:
+        A = np.empty(total * sizes.block * sizes.channels * plan.taps.size, F.dtype)
+        layout = (sizes.rows, sizes.channels, *plan.filters)
+        flat = F.reshape(-1)
+        position = 0
+        for taps in np.split(plan.taps, plan.parts[1:, 5]):
+            length = total * sizes.block * sizes.channels * taps.size
+            share(pack_filters, total, length, flat, *layout, taps, sizes.block, A[position : position + length])
+            position += length
+        A.flags.writeable = False
+    else:
+        A = F.reshape(-1)
+    bias = np.zeros((total + 1) * sizes.block, D.dtype)  # the last block stays zero
+    bias[: -sizes.block].reshape(sizes.groups, -1)[:, : sizes.rows] = D.reshape(sizes.groups, sizes.rows)
+    bias.flags.writeable = False
+    share(_correlate, plan.tasks, plan.work, X.reshape(-1), A, bias, sizes, plan.parts, plan.offsets, O.reshape(-1))
+
+
+@njit(nogil=True, cache=True)
+def _multiply(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add, block, vectors):
+    """Run the micro-kernel that fits the block."""
+    if block == 1:
+        multiply_add_row(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+    elif vectors >= VECTORS:
+        multiply_add_3(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+    elif vectors == 2:
+        multiply_add_2(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+    else:
+        multiply_add_1(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+
+
+@njit(nogil=True, cache=True)
+def _correlate(X, A, D, sizes, parts, offsets, O, first, last):
+    """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
+    lanes = BYTES // X.itemsize
+    width = VECTORS * lanes
+    stripe = TILES * width
+    block = sizes.block
+    blocks = (sizes.rows + block - 1) // block
+    image_distance = sizes.channels * sizes.plane
+    if not sizes.padded:
+        image_distance *= sizes.groups
+    padded = np.zeros(sizes.images * image_distance + 2 * width if sizes.padded else 0, X.dtype)
+    buffer = np.zeros((DEPTH + 1) * stripe + lanes if sizes.packed else lanes, X.dtype)
+    panel = buffer[(-buffer.ctypes.data // X.itemsize) % lanes :]
+    C = np.empty(((blocks + sizes.splits - 1) // sizes.splits) * block * stripe, X.dtype)
+    dense = np.arange(DEPTH) * stripe
+    pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
+    for task in range(first, last):
+        rest, split = divmod(task, sizes.splits)
+        rest, group = divmod(rest, sizes.groups)
+        rest, band = divmod(rest, sizes.bands)
+        n, i = rest * sizes.images, band * sizes.band
+        images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
+        first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
+        if sizes.padded:
+            source = 0
+            corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
+            for image in range(images):
+                for c in range(sizes.channels):
+                    X_plane = ((n + image) * sizes.groups + group) * sizes.channels + c
+                    pad_plane(X, X_plane * sizes.size[0] * sizes.size[1], sizes.size, corner, sizes.stride, sizes.phases,
+                              sizes.extent, padded, image * image_distance + c * sizes.plane)
+        else:
+            source = n * image_distance + group * sizes.channels * sizes.plane + i * sizes.line
+        O_image = sizes.groups * sizes.rows * sizes.O_plane
+        O_task = (n * sizes.groups + group) * sizes.rows * sizes.O_plane
+        for p in range(parts.shape[0]):
+            row_begin, row_end = max(parts[p, 0], i), min(parts[p, 1], end)
+            rows, columns, taps = row_end - row_begin, parts[p, 3] - parts[p, 2], parts[p, 6]
+            if rows <= 0 or columns <= 0 or taps == 0:
+                continue
+            K = sizes.channels * taps
+            X_part = source + (row_begin - i) * sizes.line + parts[p, 2]
+            A_part = sizes.groups * blocks * block * sizes.channels * parts[p, 5] + group * blocks * block * K
+            O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + parts[p, 2] * sizes.O_column
+            # positions: pixels if they are packed, else whole lines; lines that follow each other are one long line
+            line = columns if sizes.packed else sizes.line
+            at_once = 1 if not sizes.packed else images
+            long = columns == sizes.line
+            flat = sizes.O_column == 1 and columns == sizes.O_row and line == columns
+            for image in range(0, images, at_once):
+                X_image, O_here = X_part + image * image_distance, O_part + image * O_image
+                total = at_once * rows * line - (line - columns)
+                for begin in range(0, total, stripe):
+                    stop = min(begin + stripe, total)
+                    cuts = 0
+                    if sizes.packed and long:
+                        cuts = cut(begin, stop, rows * columns, rows * columns, 1, image_distance, 0, 1, pieces)
+                    elif sizes.packed:
+                        cuts = cut(begin, stop, columns, columns, rows, image_distance, sizes.line, 1, pieces)
+                    if flat:
+                        count = cut(begin, stop, rows * columns, rows * columns, 1, O_image, 0, 1, places)
+                    else:
+                        count = cut(begin, stop, columns, line, rows, O_image, sizes.O_row, sizes.O_column, places)
+                    # full tiles of one long row are written where they belong, others first to C
+                    whole = (stop - begin) // width * width
+                    if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
+                        whole = 0
+                    for k in range(0, K, DEPTH):
+                        depth = min(DEPTH, K - k)
+                        k_table = sizes.channels * parts[p, 5] + k
+                        if sizes.padded and sizes.packed:
+                            pack(padded, X_image, offsets, k_table, depth, pieces, cuts, True, panel, stripe)
+                        elif sizes.packed:
+                            pack(X, X_image, offsets, k_table, depth, pieces, cuts, False, panel, stripe)
+                        for b in range(first_block, last_block):
+                            d = (group * blocks + b if k == 0 else sizes.groups * blocks) * block
+                            a = A_part + b * block * K + k * sizes.A_column
+                            direct = whole if (b + 1) * block <= sizes.rows else 0
+                            c = (b - first_block) * block * stripe
+                            o = O_here + b * block * sizes.O_plane + places[0, 0]
+                            for x in range(0, stop - begin, width):
+                                vectors = (stop - begin - x + lanes - 1) // lanes
+                                if sizes.packed and x < direct:
+                                    multiply_add_3(depth, A, a, sizes.A_row, sizes.A_column, panel, x, dense,
+                                                   O, o + x, sizes.O_plane, D, d, k > 0)
+                                elif sizes.packed:
+                                    _multiply(depth, A, a, sizes.A_row, sizes.A_column, panel, x, dense,
+                                              C, c + x, stripe, D, d, k > 0, block, vectors)
+                                else:
+                                    _multiply(depth, A, a, sizes.A_row, sizes.A_column, padded, X_image + begin + x,
+                                              offsets[k_table:], C, c + x, stripe, D, d, k > 0, block, vectors)
+                    for r in range(first_block * block, min(last_block * block, sizes.rows)):
+                        done = whole if sizes.packed and (r // block + 1) * block <= sizes.rows else 0
+                        if done < stop - begin:
+                            unpack(C, (r - first_block * block) * stripe, done, places, count, sizes.O_column, O,
+                                   O_here + r * sizes.O_plane)
