@@ -26,7 +26,7 @@ class Spin:
             samples = []
             for _ in range(repeats + 1):
                 begin = time.perf_counter()
-                list(pool.map(lambda _: limits.spin32(STEPS, np.float32(0.5)), range(threads)))
+                list(pool.map(lambda _: limits.spin(STEPS, np.float32(0.5)), range(threads)))
                 samples.append(time.perf_counter() - begin)
         samples = samples[1:]  # the first one starts the threads
         self.best[threads] = min(*samples, self.best.get(threads, float("inf")))

@@ -5,15 +5,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import llvmlite.binding
+from lectcode.kernels import simd
 
 PACKAGES = ("numpy", "numba", "llvmlite", "torch", "onnxruntime")
-
-
-def vector_bits():
-    """Return the width of the widest vector register that the processor has."""
-    features = llvmlite.binding.get_host_cpu_features()
-    return 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
 
 
 def describe():
@@ -22,7 +16,7 @@ def describe():
         "processor": processor(),
         "cores": len(_cores()),
         "caches": caches(),
-        "vector bits": vector_bits(),
+        "vector bits": 8 * simd.BYTES,
         "system": f"{platform.system()} {platform.machine()}",
     }
 
