@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lectcode.kernels import direct, gemm
+from lectcode.kernels import direct, gemm, gemm_filters
 
 
 @dataclass(frozen=True)
@@ -19,5 +19,5 @@ class Algorithm:
 
 ALGORITHMS = {
     "direct": Algorithm(direct.forward, direct.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
-    "gemm": Algorithm(gemm.forward, gemm.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
+    "gemm": Algorithm(gemm.forward, gemm.grad_input, gemm_filters.grad_filters, direct.refusal, direct.error_bound),
 }

@@ -40,6 +40,9 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
                 if S_w == 1:
                     for j in range(end - begin):
                         inner[j] = row[j]
+                elif S_w == 2:  # a constant the compiler turns into shuffles
+                    for j in range(end - begin):
+                        inner[j] = row[j * 2]
                 else:
                     for j in range(end - begin):
                         inner[j] = row[j * S_w]
@@ -101,13 +104,18 @@ def pack(source, start, offsets, first, count, pieces, cuts, overhang, panel, pi
 def pack_transposed(source, start, offsets, first, columns, pieces, cuts, overhang, panel, pitch):
     """Write the same numbers with pixels and filter elements exchanged.
 
-    panel[x pitch + j] = pixel x, shifted by offsets[first + j], for j < columns, a multiple of the vector's length. Without
-    `overhang` each piece must be at least one vector long.
+    panel[x pitch + j] = pixel x, shifted by offsets[first + j], for j < columns, a multiple of the vector's length.
     """
     lanes = BYTES // source.itemsize
     to = 0
     for i in range(cuts):
         begin, length = start + pieces[i, 0], pieces[i, 1]
+        if length < lanes and not overhang:
+            for x in range(length):
+                for j in range(columns):
+                    panel[to + x * pitch + j] = source[begin + x + offsets[first + j]]
+            to += length * pitch
+            continue
         for position in range(0, length, lanes):
             x = position if overhang else min(position, length - lanes)
             for j in range(0, columns, lanes):
