@@ -20,7 +20,7 @@ def arguments():
     parser.add_argument("--threads", default=None, help="comma-separated; default: 1 and all cores up to 2")
     parser.add_argument("--batch", default="1,8,64", help="N, comma-separated")
     parser.add_argument("--algorithm", default="auto", help="lectcode's algorithm for convolutions")
-    parser.add_argument("--seconds", type=float, default=0.3, help="budget of a row; at least three rounds are run")
+    parser.add_argument("--seconds", type=float, default=0.15, help="budget of a row; at least three rounds are run")
     parser.add_argument("--json", type=Path, help="write the run to this file, or into this folder")
     return parser.parse_args()
 

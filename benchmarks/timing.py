@@ -10,7 +10,7 @@ from math import ceil
 from statistics import median
 
 SAMPLE = 1e-3  # seconds that one sample lasts at least; shorter calls are repeated within it
-ROUNDS = 3, 15  # the fewest and the most
+ROUNDS = 3, 11  # the fewest and the most
 PAUSE = 1e-3  # lets the threads of the one before go to sleep
 WARM = 20e-3  # a call longer than this brings its own data into the caches
 

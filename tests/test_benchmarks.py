@@ -295,7 +295,8 @@ def test_the_plan_selects():
     chosen = list(rows.plan(["forward", "max_forward"], [1, 8], [np.float32], r"VGG-16"))
     assert {row[0] for row in chosen} == {"forward", "max_forward"}
     assert len(chosen) == 2 * len(set(layers_of("VGG-16")))
-    doubles = list(rows.plan(["forward"], [1], [np.float64]))
+    doubles = list(rows.plan(["forward"], [1, 8], [np.float64]))
+    assert {row[2] for row in doubles} == {8}
     assert 0 < len(doubles) < len(list(rows.plan(["forward"], [1], [np.float32])))
 
 
