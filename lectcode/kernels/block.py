@@ -51,9 +51,8 @@ def block(rows, vectors):
             B_0 = address(context, builder, B_type, B, b)
             offset = address(context, builder, offsets_type, offsets, INDEX(0))
             D_0 = address(context, builder, D_type, D, d)
-            start = [
-                emit_splat(builder, emit_load(builder, builder.gep(D_0, [INDEX(r)]), number), V) for r in range(rows)
-            ]
+            start = [emit_splat(builder, emit_load(builder, builder.gep(D_0, [INDEX(r)]), number), V)
+                     for r in range(rows)]
 
             before = builder.block
             loop, done = builder.append_basic_block("k"), builder.append_basic_block("done")
@@ -79,13 +78,8 @@ def block(rows, vectors):
 
             builder.position_at_end(done)
             C_0 = address(context, builder, C_type, C, c)
-            places = [
-                [
-                    builder.gep(C_0, [builder.add(builder.mul(pitch, INDEX(r)), INDEX(v * V.count))])
-                    for v in range(vectors)
-                ]
-                for r in range(rows)
-            ]
+            places = [[builder.gep(C_0, [builder.add(builder.mul(pitch, INDEX(r)), INDEX(v * V.count))])
+                       for v in range(vectors)] for r in range(rows)]
             with builder.if_else(add) as (adding, writing):
                 with adding:
                     for r in range(rows):

@@ -109,17 +109,8 @@ def _correlate(X, A, D, sizes, parts, offsets, O, first, last):
             for image in range(images):
                 for c in range(sizes.channels):
                     X_plane = ((n + image) * sizes.groups + group) * sizes.channels + c
-                    pad_plane(
-                        X,
-                        X_plane * sizes.size[0] * sizes.size[1],
-                        sizes.size,
-                        corner,
-                        sizes.stride,
-                        sizes.phases,
-                        sizes.extent,
-                        padded,
-                        image * image_distance + c * sizes.plane,
-                    )
+                    pad_plane(X, X_plane * sizes.size[0] * sizes.size[1], sizes.size, corner, sizes.stride, sizes.phases,
+                              sizes.extent, padded, image * image_distance + c * sizes.plane)
         else:
             source = n * image_distance + group * sizes.channels * sizes.plane + i * sizes.line
         O_image = sizes.groups * sizes.rows * sizes.O_plane
@@ -172,70 +163,16 @@ def _correlate(X, A, D, sizes, parts, offsets, O, first, last):
                             for x in range(0, stop - begin, width):
                                 vectors = (stop - begin - x + lanes - 1) // lanes
                                 if sizes.packed and x < direct:
-                                    multiply_add_3(
-                                        depth,
-                                        A,
-                                        a,
-                                        sizes.A_row,
-                                        sizes.A_column,
-                                        panel,
-                                        x,
-                                        dense,
-                                        O,
-                                        o + x,
-                                        sizes.O_plane,
-                                        D,
-                                        d,
-                                        k > 0,
-                                    )
+                                    multiply_add_3(depth, A, a, sizes.A_row, sizes.A_column, panel, x, dense,
+                                                   O, o + x, sizes.O_plane, D, d, k > 0)
                                 elif sizes.packed:
-                                    _multiply(
-                                        depth,
-                                        A,
-                                        a,
-                                        sizes.A_row,
-                                        sizes.A_column,
-                                        panel,
-                                        x,
-                                        dense,
-                                        C,
-                                        c + x,
-                                        stripe,
-                                        D,
-                                        d,
-                                        k > 0,
-                                        block,
-                                        vectors,
-                                    )
+                                    _multiply(depth, A, a, sizes.A_row, sizes.A_column, panel, x, dense,
+                                              C, c + x, stripe, D, d, k > 0, block, vectors)
                                 else:
-                                    _multiply(
-                                        depth,
-                                        A,
-                                        a,
-                                        sizes.A_row,
-                                        sizes.A_column,
-                                        padded,
-                                        X_image + begin + x,
-                                        offsets[k_table:],
-                                        C,
-                                        c + x,
-                                        stripe,
-                                        D,
-                                        d,
-                                        k > 0,
-                                        block,
-                                        vectors,
-                                    )
+                                    _multiply(depth, A, a, sizes.A_row, sizes.A_column, padded, X_image + begin + x,
+                                              offsets[k_table:], C, c + x, stripe, D, d, k > 0, block, vectors)
                     for r in range(first_block * block, min(last_block * block, sizes.rows)):
                         done = whole if sizes.packed and (r // block + 1) * block <= sizes.rows else 0
                         if done < stop - begin:
-                            unpack(
-                                C,
-                                (r - first_block * block) * stripe,
-                                done,
-                                places,
-                                count,
-                                sizes.O_column,
-                                O,
-                                O_here + r * sizes.O_plane,
-                            )
+                            unpack(C, (r - first_block * block) * stripe, done, places, count, sizes.O_column, O,
+                                   O_here + r * sizes.O_plane)
