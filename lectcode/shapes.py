@@ -5,6 +5,7 @@ argument, shows its value and states the rule: TypeError for a wrong type, Value
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -125,6 +126,16 @@ def _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode=False, 
 
 def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     """Check how filters of shape F_shape slide over images with C_in channels."""
+    arguments = (C_in, tuple(input_size), tuple(F_shape), stride, padding, dilation, groups)
+    # a network asks the same again and again; True, 1.0 and 1 are equal keys, so only plain integers may ask the cache
+    return (_known_geometry if _plain(arguments) else _conv_geometry)(*arguments)
+
+
+def _plain(value):
+    return type(value) in (int, str) or (type(value) is tuple and all(map(_plain, value)))
+
+
+def _conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     C_out, C_group, *kernel_size = F_shape
     groups = integer("groups", groups, 1)
     for name, channels in (("C_in", C_in), ("C_out", C_out)):
@@ -141,6 +152,9 @@ def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     if isinstance(padding, str):
         padding = _named_padding(padding, kernel_size, stride, dilation)
     return _slide(input_size, kernel_size, stride, sides("padding", padding), dilation, groups=groups)
+
+
+_known_geometry = lru_cache(1024)(_conv_geometry)
 
 
 def _named_padding(name, kernel_size, stride, dilation):
@@ -243,12 +257,14 @@ def array(name, value, axes):
     """
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array ({axes}), got {type(value).__name__}: {_short(value)}")
-    dtype = value.dtype.newbyteorder("=")
+    dtype = value.dtype if value.dtype.isnative else value.dtype.newbyteorder("=")
     if dtype not in DTYPES:
         raise TypeError(f"{name} must hold float32, float64 or int64, got {value.dtype}")
     if value.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have the axes ({axes}), got {name}.shape={value.shape}")
-    value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
+    if not (type(value) is np.ndarray and value.flags.carray and value.dtype.isnative):
+        value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    value = value.view()
     value.flags.writeable = False
     return value
 

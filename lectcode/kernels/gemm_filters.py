@@ -17,7 +17,7 @@ from numba import njit
 
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
 from lectcode.kernels.correlation import SECOND_LEVEL, forward_axis
-from lectcode.kernels.panels import cut, pack_transposed, pad_plane
+from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
 
@@ -49,6 +49,7 @@ class Sizes(NamedTuple):
     extent: tuple
     plane: int
     line: int
+    workspace: tuple  # sizes of a thread's padded input, panel and block of results
 
 
 def grad_filters(G, I, geometry, dF):
@@ -57,15 +58,18 @@ def grad_filters(G, I, geometry, dF):
         dF[...] = 0
         return
     sizes, shifts = plan(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize)
-    partial = np.empty((sizes.parts, *dF.shape), dF.dtype)
+    partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
     tasks = sizes.groups * -(-sizes.channels * shifts.size // sizes.wide) * sizes.parts
-    share(_grad_filters, tasks, G.size * dF[:1].size, G.reshape(-1), I.reshape(-1), sizes, shifts, partial.reshape(-1))
+    arguments = G.reshape(-1), I.reshape(-1), sizes, shifts, partial.reshape(-1)
+    share(_grad_filters, tasks, G.size * dF[:1].size, *arguments, workspace=(sum(sizes.workspace), G.dtype))
+    if sizes.parts == 1:
+        return
     with np.errstate(all="ignore"):
         np.sum(partial, axis=0, out=dF)
 
 
 @njit(nogil=True, cache=True)
-def _grad_filters(G, X, sizes, shifts, dF, first, last):
+def _grad_filters(G, X, sizes, shifts, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: some columns of one group, from one part of the pixels."""
     lanes = BYTES // X.itemsize
     width = VECTORS * lanes
@@ -73,14 +77,14 @@ def _grad_filters(G, X, sizes, shifts, dF, first, last):
     total = sizes.channels * taps
     across = (total + sizes.wide - 1) // sizes.wide
     blocks = (sizes.rows + block - 1) // block
-    channels = (sizes.wide - 1) // taps + 2  # that the columns of a task may touch
-    padded = np.zeros(channels * sizes.plane + 2 * width if sizes.padded else 0, X.dtype)
-    buffer = np.zeros((DEPTH + lanes) * width + lanes, X.dtype)
-    panel = buffer[(-buffer.ctypes.data // X.itemsize) % lanes :]
-    C = np.empty((sizes.wide // width) * blocks * block * width, X.dtype)
+    padded_size, panel_size, _ = sizes.workspace
+    padded = workspace[:padded_size]
+    panel = workspace[padded_size : padded_size + panel_size]
+    C = workspace[padded_size + panel_size :]
     dense = np.arange(DEPTH) * width
-    offsets = np.empty(width, np.int64)
-    pieces = np.empty((DEPTH, 3), np.int64)
+    lines = np.empty(width, np.int64)
+    pieces, moves = np.empty((DEPTH, 3), np.int64), np.empty((2 * DEPTH, 2), np.int64)
+    following = np.arange(DEPTH)
     none = np.zeros(ROWS, X.dtype)
     G_plane = sizes.steps * sizes.columns
     for task in range(first, last):
@@ -110,30 +114,31 @@ def _grad_filters(G, X, sizes, shifts, dF, first, last):
                 vectors = (columns + lanes - 1) // lanes
                 for v in range(vectors * lanes):
                     c, t = divmod(min(j + v, j_1 - 1), taps)
-                    offsets[v] = (c - c_0) * sizes.plane + shifts[t]
+                    lines[v] = (c - c_0) * sizes.plane + shifts[t]
                 for piece in range(pieces_of_pixels):
                     begin, stop = pixels * piece // pieces_of_pixels, pixels * (piece + 1) // pieces_of_pixels
                     if sizes.columns == sizes.line:
                         cuts = cut(begin, stop, pixels, pixels, 1, 0, 0, 1, pieces)
                     else:
                         cuts = cut(begin, stop, sizes.columns, sizes.columns, end - i, 0, sizes.line, 1, pieces)
+                    number = plan_moves(pieces, cuts, lanes, sizes.padded, moves)
                     if sizes.padded:
-                        pack_transposed(padded, source, offsets, 0, vectors * lanes, pieces, cuts, True, panel, width)
+                        pack_transposed(padded, source, lines, vectors * lanes, pieces, cuts, moves, number, panel, width)
                     else:
-                        pack_transposed(X, source, offsets, 0, vectors * lanes, pieces, cuts, False, panel, width)
+                        pack_transposed(X, source, lines, vectors * lanes, pieces, cuts, moves, number, panel, width)
                     for b in range(blocks):
                         # the last block may begin earlier and add the same sums twice, to places of their own
                         row = max(min(b * block, sizes.rows - block), 0)
                         g = G_band + row * G_plane + begin
                         c = ((j - j_0) // width * blocks + b) * block * width
                         if block == 1:
-                            multiply_add_row(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_row(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
                         elif vectors >= VECTORS:
-                            multiply_add_3(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_3(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
                         elif vectors == 2:
-                            multiply_add_2(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_2(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
                         else:
-                            multiply_add_1(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_1(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
         for j in range(j_0, j_1, width):
             for b in range(blocks):
                 row = max(min(b * block, sizes.rows - block), 0)
@@ -182,7 +187,13 @@ def plan(N, rows, channels, geometry, itemsize):
         ((f * x.phases + g) * extent[0] + y_shift) * line + x_shift if padded else (y_shift * y.stride + f) * x.size + x_shift
         for y_shift, f, x_shift, g in shifts
     ]
+    channels_touched = (wide - 1) // len(shifts) + 2
+    workspace = (
+        -(-(channels_touched * plane + 2 * width) // width) * width if padded else 0,
+        (DEPTH + lanes) * width,
+        wide * -(-rows // block) * block,
+    )
     sizes = Sizes(N, geometry.groups, rows, channels, block, parts, bands, band, steps, columns, wide, padded,
                   (y.size, x.size), (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent, plane,
-                  line if padded else y.stride * x.size)
+                  line if padded else y.stride * x.size, workspace)
     return sizes, np.array(table, np.int64)
