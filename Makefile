@@ -67,7 +67,10 @@ coverage: .venv/development  ## the tests of the package; demands full line and 
 peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
 
 bench: .venv/bench  ## time every layer beside PyTorch and onnxruntime, and record it in benchmarks/results/
-	$(BIN)/python -m benchmarks --json benchmarks/results/
+	$(BIN)/python -m benchmarks --json benchmarks/results
+	$(BIN)/python -m benchmarks.rounding --json benchmarks/results
+	$(BIN)/python -m benchmarks.workspace --json benchmarks/results
+	$(BIN)/python -m benchmarks.compile_time --json benchmarks/results
 
 bench-quick: .venv/bench  ## the same for a few layers; records nothing
 	$(BIN)/python -m benchmarks --only '$(QUICK)' --batch 8 --dtypes float32

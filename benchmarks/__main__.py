@@ -20,7 +20,7 @@ def arguments():
     parser.add_argument("--threads", default=None, help="comma-separated; default: 1 and all cores up to 2")
     parser.add_argument("--batch", default="1,8,64", help="N, comma-separated")
     parser.add_argument("--algorithm", default="auto", help="lectcode's algorithm for convolutions")
-    parser.add_argument("--seconds", type=float, default=0.15, help="budget of a row; at least three rounds are run")
+    parser.add_argument("--seconds", type=float, default=0.1, help="budget of a row; at least three rounds are run")
     parser.add_argument("--json", type=Path, help="write the run to this file, or into this folder")
     return parser.parse_args()
 
@@ -62,6 +62,7 @@ def main():
             continue
         measured += here
         print(table.line(here, run["limits"]), flush=True)
+    run["limits"] = limits.best(run["limits"], limits.measure(threads))  # whatever else ran before may be gone
     run |= {"summary": summary.summarise(measured), "skipped": skipped, "rows": measured}
     print(table.summary(run["summary"]))
     for entry in skipped:
@@ -70,8 +71,7 @@ def main():
     if run["busy"]:
         print(f"\n{run['busy']}")
     if options.json:
-        path = options.json / f"{record.slug(run)}.json" if options.json.is_dir() else options.json
-        path.write_text(record.text(run), "utf8")
+        record.write(options.json, run)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Seconds of the first call of everything, in a fresh process: compiled (cold), and found in the cache (cached).
 
-`python -m benchmarks.compile_time` prints a table; `--json FILE` writes it.
+`python -m benchmarks.compile_time` prints a table, `--json FILE` writes it.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import machine, record
+from benchmarks import record
 
 DTYPES = ("float32", "float64")
 
@@ -81,8 +81,7 @@ def main():
                 rows.append({"algorithm": algorithm, "dtype": dtype, "function": name, "cold": first, "cached": second})
                 print(f"{algorithm:<10}{dtype:<9}{name:<24}{first:8.2f}{second:10.3f}", flush=True)
     if options.json:
-        run = {"machine": machine.describe(), "versions": machine.versions(), "date": record.today(), "rows": rows}
-        options.json.write_text(record.text(run), "utf8")
+        record.write(options.json, record.run_of(rows), "-compile-time")
 
 
 if __name__ == "__main__":

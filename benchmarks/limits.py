@@ -47,7 +47,7 @@ def spin(steps, x):
 def fma(dtype, threads, repeats=REPEATS):
     """Return the best flop/s of `threads` threads, each running chains of fused multiply-adds."""
     half = dtype(0.5)  # x / 2 + 1 / 2 stays between 0 and 1 for ever
-    seconds = _best(lambda _: spin(STEPS, half), threads, repeats)
+    seconds = _fewest_seconds(lambda _: spin(STEPS, half), threads, repeats)
     return threads * 2 * simd.lanes(dtype) * ACCUMULATORS * STEPS / seconds
 
 
@@ -55,7 +55,7 @@ def copy(threads, repeats=REPEATS):
     """Return the best bytes/s of a copy, read and written ones counted."""
     source, target = np.ones(BYTES // 8), np.zeros(BYTES // 8)
     parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
-    return 2 * BYTES / _best(lambda thread: np.copyto(*parts[thread]), threads, repeats)
+    return 2 * BYTES / _fewest_seconds(lambda thread: np.copyto(*parts[thread]), threads, repeats)
 
 
 def measure(threads):
@@ -67,7 +67,15 @@ def measure(threads):
     }
 
 
-def _best(work, threads, repeats):
+def best(*measured):
+    """Return the largest of each limit."""
+    first = measured[0]
+    if isinstance(first, dict):
+        return {key: best(*(each[key] for each in measured)) for key in first}
+    return max(measured)
+
+
+def _fewest_seconds(work, threads, repeats):
     """Return the fewest seconds in which all threads did work(thread)."""
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, range(threads)))  # compile, and start the threads

@@ -4,6 +4,8 @@ import datetime
 import json
 import re
 
+from benchmarks import machine
+
 PATH = re.compile(r"(^|[\s'\"=])(/|~|[A-Za-z]:[\\/])")
 
 
@@ -20,6 +22,18 @@ def text(run):
             body = json.dumps(rounded(value))
         parts.append(f"{json.dumps(key)}: {body}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def run_of(rows, **more):
+    """Return rows with what a reader must know of where and when they were measured."""
+    return {"machine": machine.describe(), "versions": machine.versions(), "date": today(), **more, "rows": rows}
+
+
+def write(path, run, kind=""):
+    """Write a run to a file or, under the name of its machine and its kind, into a folder."""
+    if path.is_dir():
+        path = path / f"{slug(run)}{kind}.json"
+    path.write_text(text(run), "utf8")
 
 
 def slug(run):

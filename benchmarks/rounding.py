@@ -1,7 +1,7 @@
 """The rounding error of every algorithm in units u sum |a||b|, beside its bound and the error of the peers.
 
 The exact result is taken from float64, whose own error is 2^29 times smaller than what float32 may lose. The layers
-are real ones; the numbers are standard normal. `python -m benchmarks.rounding` prints a table; `--json FILE` writes it.
+are real ones; the numbers are standard normal. `python -m benchmarks.rounding` prints a table, `--json FILE` writes it.
 """
 
 import argparse
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import machine, record, rows
+from benchmarks import record, rows
 from benchmarks.contenders import ours
 from benchmarks.layers import Conv
 from benchmarks.networks import distinct
@@ -79,8 +79,7 @@ def main():
                 bound = f"{row['bound']:9.0f}" if row["bound"] else f"{'-':>9}"
                 print(f"{pass_name:<14}{layer.name:<20}{name:<13}{error:8.2f}{bound}", flush=True)
     if options.json:
-        run = {"machine": machine.describe(), "versions": machine.versions(), "date": record.today(), "rows": found}
-        options.json.write_text(record.text(run), "utf8")
+        record.write(options.json, record.run_of(found), "-rounding")
 
 
 if __name__ == "__main__":

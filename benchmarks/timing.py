@@ -26,12 +26,13 @@ class Timing:
 
 def interleave(contenders, budget):
     """Time {name: call}; the first is the one that the others are divided by. `budget` is in seconds."""
-    lasts = {name: max(_seconds(call, 1), 1e-7) for name, call in contenders.items()}
+    lasts = dict.fromkeys(contenders, WARM)  # the first round calls once, later ones as often as it then takes
     samples = {name: [] for name in contenders}
     begin = time.perf_counter()
     for order in rotations(contenders):
         for name in order:
-            samples[name].append(_sample(contenders[name], lasts[name]))
+            lasts[name] = _sample(contenders[name], lasts[name])
+            samples[name].append(lasts[name])
         rounds, spent = len(samples[name]), time.perf_counter() - begin
         if rounds >= ROUNDS[1] or (rounds >= ROUNDS[0] and spent * (rounds + 1) / rounds > budget):
             return Timing({name: median(sample) for name, sample in samples.items()}, ratios(samples), rounds)

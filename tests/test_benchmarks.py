@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import lectcode
-from benchmarks import agreement, busy, limits, machine, passes, record, rounding, rows, summary, table, timing
+from benchmarks import agreement, busy, limits, passes, record, rounding, rows, summary, table, timing
 from benchmarks import workspace as memory
 from benchmarks.contenders import ours
 from benchmarks.layers import Conv, Pool
@@ -250,8 +250,19 @@ def test_no_path_gets_into_the_file(path):
         record.text({"rows": [{"layer": path}]})
 
 
+def test_a_file_or_a_folder_takes_a_run(tmp_path):
+    run = record.run_of([ROW])
+    for target, name in ((tmp_path / "x.json", "x"), (tmp_path, f"{record.slug(run)}-rounding")):
+        record.write(target, run, "-rounding")
+        assert json.loads((tmp_path / f"{name}.json").read_text("utf8"))["rows"] == [ROW]
+
+
+def test_the_best_of_two_limits():
+    assert limits.best({"a": {"1": 2.0, "2": 3.0}}, {"a": {"1": 1.0, "2": 5.0}}) == {"a": {"1": 2.0, "2": 5.0}}
+
+
 def test_the_file_is_json_and_names_neither_machine_nor_folder():
-    run = {"machine": machine.describe(), "versions": machine.versions(), "date": record.today(), "rows": [ROW, ROW]}
+    run = record.run_of([ROW, ROW])
     text = record.text(run)
     assert json.loads(text)["rows"] == [ROW, ROW]
     assert platform.node() not in text.split('"') or not platform.node()
