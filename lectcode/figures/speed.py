@@ -56,7 +56,8 @@ def ladder(rates, peak, *, width=8.5):
     places = np.arange(len(rates))[::-1]
     ax.barh(places, values, left=0, color=BLUE, height=0.62)
     for place, value in zip(places, values, strict=True):
-        ax.annotate(f"{value:.2g}", (value, place), (5, 0), textcoords="offset points", va="center")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # in front of the dashed line
+        ax.annotate(f"{value:.2g}", (value, place), (6, 0), textcoords="offset points", va="center", bbox=box)
     ax.axvline(peak / 1e9, color=ORANGE, linewidth=2, linestyle="--")
     ax.annotate("fused multiply-adds", (peak / 1e9, 1.0), (-5, 4), xycoords=("data", "axes fraction"), color=ORANGE,
                 textcoords="offset points", ha="right")  # fmt: skip
