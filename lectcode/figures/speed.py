@@ -44,7 +44,7 @@ def ladder(rates, peak, *, width=8.5):
 
     Parameters
     ----------
-    rates : dict
+    rates : dict of floats
         From a name to flop per second, the slowest first.
     peak : float
         Flop per second that the processor can do.
