@@ -21,8 +21,14 @@ def arguments():
     parser.add_argument("--batch", default="1,8,64", help="N, comma-separated")
     parser.add_argument("--algorithm", default="auto", help="lectcode's algorithm for convolutions")
     parser.add_argument("--seconds", type=float, default=0.1, help="budget of a row; at least three rounds are run")
+    parser.add_argument(
+        "--best", action="store_true", help="print ratios of least times, for a busy machine; no --json"
+    )
     parser.add_argument("--json", type=Path, help="write the run to this file, or into this folder")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.best and options.json:
+        parser.error("--best is for tuning: a record holds medians")
+    return options
 
 
 def main():
@@ -60,6 +66,8 @@ def main():
             reason = str(error)
             skipped.append({"pass": name, "dtype": np.dtype(dtype).name, "N": N, "layer": layer.name, "reason": reason})
             continue
+        if options.best:
+            here = [{**row, "ratio": row["best"]} for row in here]
         measured += here
         print(table.line(here, run["limits"]), flush=True)
     run["limits"] = limits.best(run["limits"], limits.measure(threads))  # whatever else ran before may be gone

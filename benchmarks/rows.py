@@ -93,5 +93,6 @@ class Row:
             "rounds": timed.rounds,
             "seconds": timed.seconds,
             "ratio": timed.ratios,
+            "best": timed.best,
             "difference": differences,
         }

@@ -21,6 +21,7 @@ class Timing:
 
     seconds: dict
     ratios: dict
+    best: dict  # the same of the least times: what a busy machine disturbs least
     rounds: int
 
 
@@ -35,7 +36,9 @@ def interleave(contenders, budget):
             samples[name].append(lasts[name])
         rounds, spent = len(samples[name]), time.perf_counter() - begin
         if rounds >= ROUNDS[1] or (rounds >= ROUNDS[0] and spent * (rounds + 1) / rounds > budget):
-            return Timing({name: median(sample) for name, sample in samples.items()}, ratios(samples), rounds)
+            medians = {name: median(sample) for name, sample in samples.items()}
+            least = {name: [min(sample)] for name, sample in samples.items()}
+            return Timing(medians, ratios(samples), ratios(least), rounds)
 
 
 def rotations(names):
