@@ -21,6 +21,7 @@ each other.
    A function of a real number (exp, log, 1/x, [x > 0]) is one factor; two are equal when their arguments are, in normal
    form and with bound indices numbered by depth.
 R6 *Shift.* An index i of a sum over Z may be replaced by j - r or r - j (r free of i): a bijection of Z.
+R7 *Count.* sum_{i=a}^{b} e = (b - a + 1) e where e is free of i and the facts say b - a + 1 >= 0.
 
 `difference.difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of
 all symbols that satisfy the facts. What has no rule raises `Unsupported`: the prover can fail to see that two
@@ -250,10 +251,25 @@ def reduced(t: Term, facts: Facts, steps: list | None = None) -> Term | None:
         return None
     guards = tuple(dict.fromkeys(g for g in t.at_least if not facts.imply(g)))
     zero = tuple(dict.fromkeys(one_sign(e) for e in t.zero))
-    out = replace(t, at_least=guards, zero=zero)
+    out = counted(replace(t, at_least=guards, zero=zero), facts)
     if out.coefficient == 0:
         return None
     return out
+
+
+def counted(t: Term, facts: Facts) -> Term:
+    """R7: an index that only counts, between two ends that are known to be in order, becomes a factor."""
+    for i in t.bound:
+        ends = [g for g in t.at_least if g.has(i)]
+        if any(e.has(i) for e in (t.coefficient, *t.factors, *t.zero)) or len(ends) != 2:
+            continue
+        count = normal(sum(ends) + 1)  # i - a and b - i
+        if {g.coeff(i) for g in ends} != {1, -1} or count.has(*t.bound) or not facts.imply(count):
+            continue
+        rest = tuple(g for g in t.at_least if g not in ends)
+        bound = tuple(b for b in t.bound if b != i)
+        return counted(replace(t, coefficient=normal(t.coefficient * count), bound=bound, at_least=rest), facts)
+    return t
 
 
 def solvable(e: Expr, i: Symbol) -> bool:

@@ -161,8 +161,12 @@ class Oracle:
         """What the printed formula gives."""
         if formula.kind == "size":
             return np.asarray(numbers_of((formula.right,), numbers.sizes)[0])
+        return self.side(formula, formula.right, numbers)
+
+    def side(self, formula: Formula, expression, numbers: World) -> np.ndarray:
+        """What one side of a formula gives; a read out of bounds, there or in a definition, refutes it."""
         try:
-            return numbers.value(formula, formula.right)
+            return numbers.value(formula, expression)
         except (IndexError, ArithmeticError) as problem:
             raise Refuted(f"{formula.place}: {formula.name}: {problem}; sizes {_listed(numbers.sizes)}") from None
 
@@ -211,7 +215,7 @@ class Oracle:
         choices = self.choices(formula, max(1, self.shapes // 10))
         for k, sizes in enumerate(choices):
             numbers = self.world(formula, sizes, k)
-            sides = [numbers.value(formula, e) for e in (formula.left, formula.right)]
+            sides = [self.side(formula, e, numbers) for e in (formula.left, formula.right)]
             if differ(*sides).any():
                 raise Refuted(f"{formula.place}: the sides of {formula.name} differ for {_listed(sizes)}")
         return Run(formula, (), (), len(choices), 0)
