@@ -13,9 +13,11 @@ def forward(I, divisors, kernel_size, stride, before, O, first, last):
     """Write the sums over the windows, divided by `divisors` unless None, into O."""
     (K_h, K_w), (S_h, S_w), (P_h, P_w) = kernel_size, stride, before
     H, W = I.shape[1:]
-    sums = np.empty(W, O.dtype)
+    H_out, W_out = O.shape[1:]
+    columns = np.zeros(max(P_w + W, (W_out - 1) * S_w + K_w), O.dtype)  # zeros to the left and right stay
+    sums = columns[P_w : P_w + W]
     for plane in range(first, last):  # plane alone writes O[plane]
-        for h in range(O.shape[1]):
+        for h in range(H_out):
             u_0, u_1 = max(h * S_h - P_h, 0), min(h * S_h - P_h + K_h, H)
             row = I[plane, u_0]
             for v in range(W):
@@ -25,15 +27,21 @@ def forward(I, divisors, kernel_size, stride, before, O, first, last):
                 for v in range(W):
                     sums[v] += row[v]
             line = O[plane, h]
-            for w in range(line.size):
-                v = w * S_w - P_w
-                total = line.dtype.type(0)
-                for column in sums[max(v, 0) : min(v + K_w, W)]:
-                    total += column
-                line[w] = total
+            line[:] = 0
+            for k in range(K_w):
+                column = columns[k:]
+                if S_w == 1:
+                    for w in range(W_out):
+                        line[w] += column[w]
+                elif S_w == 2:
+                    for w in range(W_out):
+                        line[w] += column[2 * w]
+                else:
+                    for w in range(W_out):
+                        line[w] += column[w * S_w]
             if divisors is not None:
                 divisor = divisors[h]
-                for w in range(line.size):
+                for w in range(W_out):
                     line[w] /= divisor[w]
 
 
@@ -44,6 +52,7 @@ def backward(G, divisors, kernel_size, stride, before, dI, first, last):
     H, W = dI.shape[1:]
     H_out, W_out = G.shape[1:]
     sums = np.empty(W_out, dI.dtype)
+    wide = np.empty(max(P_w + W, (W_out - 1) * S_w + K_w), dI.dtype)  # what the windows of a row cover
     for plane in range(first, last):  # plane alone writes dI[plane]
         before_0, before_1 = -1, -1
         for u in range(H):
@@ -63,8 +72,16 @@ def backward(G, divisors, kernel_size, stride, before, dI, first, last):
                     divisor = divisors[h]
                     for w in range(W_out):
                         sums[w] += g[w] / divisor[w]
-            d[:] = 0
-            for w in range(W_out):
-                v = w * S_w - P_w
-                for c in range(max(v, 0), min(v + K_w, W)):
-                    d[c] += sums[w]
+            wide[:] = 0
+            if S_w == K_w == 2:
+                for w in range(W_out):
+                    wide[2 * w] = sums[w]
+                    wide[2 * w + 1] = sums[w]
+            else:
+                for k in range(K_w):
+                    pixels = wide[k:]
+                    for w in range(W_out):
+                        pixels[w * S_w] += sums[w]
+            inside = wide[P_w : P_w + W]
+            for v in range(W):
+                d[v] = inside[v]

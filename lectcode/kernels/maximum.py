@@ -87,6 +87,7 @@ def forward(I, kernel_size, stride, dilation, before, O, first, last):
     band = max(1, min(H_out, (BAND // pitch - span) // S_h + 1))
     room = ((band - 1) * S_h + span + 1) * pitch
     one, two = np.empty(room, I.dtype), np.empty(room, I.dtype)
+    solid = K_w == pitch and D_h == 1 and D_w == 1  # whole rows: a window is one stretch of the line
     for plane in range(first, last):
         x = I[plane].reshape(H * W)
         if framed:
@@ -96,6 +97,8 @@ def forward(I, kernel_size, stride, dilation, before, O, first, last):
             rows = min(band, H_out - h_0)
             reach = (rows - 1) * S_h * pitch + (W_out - 1) * S_w + 1
             axes = (K_w, D_w, reach + span * pitch), (K_h, D_h * pitch, reach)  # rows first: so the first wins
+            if solid:
+                axes = (K_h * K_w, 1, reach), (1, 1, reach)
             maxima = _slide(x[h_0 * S_h * pitch :], axes, one, two)
             for h in range(rows):
                 line, picked = O[plane, h_0 + h], maxima[h * S_h * pitch :]
@@ -152,6 +155,7 @@ def backward(G, bits, kernel_size, stride, dilation, before, dI, first, last):
     band = 1 if pitch > WIDE else max(1, min(H_out, (BAND // pitch - span) // S_h + 1))
     room = ((band - 1) * S_h + span + 1) * pitch
     one, two = np.empty(room, np.int64), np.empty(room, np.int64)
+    solid = K_w == pitch and D_h == 1 and D_w == 1  # whole rows: a window is one stretch of the line
     for plane in range(first, last):  # plane alone writes dI[plane]
         _keys(bits[plane], (height, pitch), dilation, before, frame)
         d = dI[plane].reshape(H * W)
@@ -160,6 +164,8 @@ def backward(G, bits, kernel_size, stride, dilation, before, dI, first, last):
             rows = min(band, H_out - h_0)
             reach = (rows - 1) * S_h * pitch + (W_out - 1) * S_w + 1
             axes = (K_h, D_h * pitch, reach + (K_w - 1) * D_w), (K_w, D_w, reach)
+            if solid:
+                axes = (K_h * K_w, 1, reach), (1, 1, reach)
             maxima = _slide(frame[h_0 * S_h * pitch :], axes, one, two)
             for h in range(rows):
                 g, picked = G[plane, h_0 + h], maxima[h * S_h * pitch :]

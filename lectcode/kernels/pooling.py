@@ -8,7 +8,7 @@ loops of `maximum` do not apply.
 import numpy as np
 from numba import njit
 
-from lectcode.kernels import average, maximum
+from lectcode.kernels import average, maximum, quarters
 from lectcode.kernels.threads import share
 
 
@@ -39,6 +39,9 @@ def max_forward(I, geometry, O):
 def max_backward(G, I, geometry, dI):
     """Write into dI the sum of G over the windows that each pixel wins."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    if quarters.applies(geometry):
+        share(quarters.backward, G.shape[0] * G.shape[1], work(I), planes(G), planes(I), planes(dI))
+        return
     kernel = _max_backward
     if I.dtype == np.float32 and dense(geometry):
         kernel, I = maximum.backward, I.view(np.int32)

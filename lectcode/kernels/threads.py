@@ -24,8 +24,10 @@ def share(kernel, tasks, work, *arguments):
     `work` is the number of multiply-adds or comparisons of the whole call. The number of threads is the one set by
     `numba.set_num_threads`, by default one per core.
     """
-    threads = max(1, min(get_num_threads(), tasks, work // WORTH_A_THREAD))
-    if threads == 1:
+    threads = min(tasks, work // WORTH_A_THREAD)
+    if threads > 1:
+        threads = min(threads, get_num_threads())
+    if threads <= 1:
         kernel(*arguments, 0, tasks)
         return
     ours, *others = pairwise(tasks * thread // threads for thread in range(threads + 1))
