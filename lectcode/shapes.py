@@ -204,7 +204,12 @@ def pool_geometry(input_size, kernel_size, stride, padding=0, dilation=1, ceil_m
     kernel_size = pair("kernel_size", kernel_size, 1)
     stride = kernel_size if stride is None else pair("stride", stride, 1)
     dilation, padding = pair("dilation", dilation, 1), sides("padding", padding)
-    ceil_mode = switch("ceil_mode", ceil_mode)
+    return _pool_geometry(tuple(input_size), kernel_size, stride, padding, dilation, switch("ceil_mode", ceil_mode))
+
+
+@lru_cache(1024)  # a layer is called again and again, and on a small image the checks take longer than the pooling
+def _pool_geometry(input_size, kernel_size, stride, padding, dilation, ceil_mode):
+    """Return the Geometry of checked numbers if every window meets the input."""
     for axis, K, P, D in zip(AXES, kernel_size, padding, dilation, strict=True):
         K_dilated = (K - 1) * D + 1
         if max(P) >= K_dilated:
@@ -236,17 +241,26 @@ def divisors(geometry, count_include_pad, divisor_override, dtype):
         return None
     if dtype == np.int64:
         raise TypeError("I must hold floats, got int64: a mean of integers is not an integer (divisor_override=1 sums)")
+    return _divisors(geometry, count_include_pad, divisor_override, dtype)
+
+
+@lru_cache(32)
+def _divisors(geometry, count_include_pad, divisor_override, dtype):
+    """Return the divisors as a read-only array."""
     if divisor_override is not None:
-        return np.full(geometry.output_size, divisor_override, dtype)
-    counts = []
-    for axis in (0, 1):
-        start = np.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.before[axis]
-        end, H = start + geometry.kernel_size[axis], geometry.input_size[axis]
-        if count_include_pad:  # what overhangs the padded input does not count
-            counts.append(np.minimum(end, H + geometry.after[axis]) - start)
-        else:
-            counts.append(np.minimum(end, H) - np.maximum(start, 0))
-    return np.multiply.outer(*counts).astype(dtype)
+        d = np.full(geometry.output_size, divisor_override, dtype)
+    else:
+        counts = []
+        for axis in (0, 1):
+            start = np.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.before[axis]
+            end, H = start + geometry.kernel_size[axis], geometry.input_size[axis]
+            if count_include_pad:  # what overhangs the padded input does not count
+                counts.append(np.minimum(end, H + geometry.after[axis]) - start)
+            else:
+                counts.append(np.minimum(end, H) - np.maximum(start, 0))
+        d = np.multiply.outer(*counts).astype(dtype)
+    d.flags.writeable = False
+    return d
 
 
 def array(name, value, axes):
@@ -262,7 +276,8 @@ def array(name, value, axes):
         raise TypeError(f"{name} must hold float32, float64 or int64, got {value.dtype}")
     if value.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have the axes ({axes}), got {name}.shape={value.shape}")
-    if not (type(value) is np.ndarray and value.flags.carray and value.dtype.isnative):
+    flags = value.flags
+    if type(value) is not np.ndarray or value.dtype != dtype or not (flags.c_contiguous and flags.aligned):
         value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"])
     value = value.view()
     value.flags.writeable = False
@@ -285,6 +300,8 @@ def check_shape(name, value, axes, shape):
 
 def integer(name, value, least):
     """Return a Python int, at least `least`; NumPy integers are welcome, bools and floats are not."""
+    if type(value) is int and least <= value <= LARGEST:  # the usual case, quickly
+        return value
     if isinstance(value, bool | np.bool_) or not hasattr(type(value), "__index__"):
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {_short(value)}")
     try:

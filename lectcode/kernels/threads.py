@@ -35,8 +35,10 @@ def share(kernel, tasks, work, *arguments, workspace=None):
     `numba.set_num_threads`, by default one per core. With workspace=(size, dtype), each thread lends the kernel an array of
     its own before `first`; what it holds is finite or left from earlier calls.
     """
-    threads = max(1, min(get_num_threads(), tasks, work // WORTH_A_THREAD))
-    if threads == 1:
+    threads = min(tasks, work // WORTH_A_THREAD)
+    if threads > 1:
+        threads = min(threads, get_num_threads())
+    if threads <= 1:
         _run(kernel, arguments, workspace, 0, tasks)
         return
     ours, *others = pairwise(tasks * thread // threads for thread in range(threads + 1))
