@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lectcode.kernels import direct, gemm, gemm_filters
+from lectcode.kernels import direct, gemm, gemm_filters, winograd
 
 
 @dataclass(frozen=True)
@@ -20,4 +20,7 @@ class Algorithm:
 ALGORITHMS = {
     "direct": Algorithm(direct.forward, direct.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
     "gemm": Algorithm(gemm.forward, gemm.grad_input, gemm_filters.grad_filters, direct.refusal, direct.error_bound),
+    "winograd": Algorithm(
+        winograd.forward, winograd.grad_input, gemm_filters.grad_filters, winograd.refusal, winograd.error_bound
+    ),
 }
