@@ -29,27 +29,41 @@ ROWS = 8 if REGISTERS == 32 else 4
 VECTORS = 3
 
 
+def _keep_rolled(branch):
+    """Forbid LLVM to unroll the loop that ends in this branch: two steps at once need more registers than there are."""
+    module = branch.module
+    disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    loop = module.add_metadata([disable, ir.MetaDataString(module, f"loop {len(module.metadata)}")])
+    loop.operands = (loop, disable)  # LLVM knows a loop by a node whose first entry is the node itself
+    branch.set_metadata("llvm.loop", loop)
+
+
 def block(rows, vectors):
     """Make the micro-kernel for `rows` rows of `vectors` vectors.
 
-    It takes (K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add):
-    A[r, k] stands at A[a + r row + k column]; B[k, :] at B[b + offsets[k] :]; C[r, :] at C[c + r pitch :]; D[r] at
-    D[d + r]. If `add`, the sums are added to C instead of written. K is at least 1.
+    It takes (K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add). In memory
+
+        A[r, k] stands at A[a + r row + columns[i + k]]       C[r, :] at C[c + r pitch :]
+        B[k, :] at B[b + lines[j + k] :]                      D[r] at D[d + r]
+
+    so that A and B need not be copied where tables say where their numbers are. If `add`, the sums are added to C instead
+    of written. K is at least 1.
     """
 
     @intrinsic
-    def compiled(typing, K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add):
+    def compiled(typing, K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add):
         vector = Vector(C.dtype)
         index = types.int64
 
         def emit(context, builder, signature, arguments):
-            K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add = arguments
-            A_type, B_type, offsets_type, C_type, D_type = (signature.args[i] for i in (1, 5, 7, 8, 11))
+            K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add = arguments
+            A_type, columns_type, B_type, lines_type, C_type, D_type = (signature.args[i] for i in (1, 4, 6, 8, 10, 13))
             V, number = vector.llvm, vector.llvm.element
             A_0 = address(context, builder, A_type, A, a)
             A_rows = [builder.gep(A_0, [builder.mul(row, INDEX(r))]) for r in range(rows)]
             B_0 = address(context, builder, B_type, B, b)
-            offset = address(context, builder, offsets_type, offsets, INDEX(0))
+            column = address(context, builder, columns_type, columns, i)
+            line = address(context, builder, lines_type, lines, j)
             D_0 = address(context, builder, D_type, D, d)
             start = [emit_splat(builder, emit_load(builder, builder.gep(D_0, [INDEX(r)]), number), V)
                      for r in range(rows)]
@@ -58,23 +72,23 @@ def block(rows, vectors):
             loop, done = builder.append_basic_block("k"), builder.append_basic_block("done")
             builder.branch(loop)
             builder.position_at_end(loop)
-            k, a_k = builder.phi(INDEX), builder.phi(INDEX)
+            k = builder.phi(INDEX)
             sums = [[builder.phi(V) for _ in range(vectors)] for _ in range(rows)]
-            B_k = builder.gep(B_0, [builder.load(builder.gep(offset, [k]))])
+            a_k = builder.load(builder.gep(column, [k]))
+            B_k = builder.gep(B_0, [builder.load(builder.gep(line, [k]))])
             b_k = [emit_load(builder, builder.gep(B_k, [INDEX(v * V.count)]), V) for v in range(vectors)]
             new = []
             for r in range(rows):
                 a_rk = emit_splat(builder, emit_load(builder, builder.gep(A_rows[r], [a_k]), number), V)
                 new.append([emit_multiply_add(builder, a_rk, b_k[v], sums[r][v]) for v in range(vectors)])
-            k_next, a_next = builder.add(k, INDEX(1)), builder.add(a_k, column)
-            for phi, first, following in ((k, INDEX(0), k_next), (a_k, INDEX(0), a_next)):
-                phi.add_incoming(first, before)
-                phi.add_incoming(following, loop)
+            k_next = builder.add(k, INDEX(1))
+            k.add_incoming(INDEX(0), before)
+            k.add_incoming(k_next, loop)
             for r in range(rows):
                 for v in range(vectors):
                     sums[r][v].add_incoming(start[r], before)
                     sums[r][v].add_incoming(new[r][v], loop)
-            builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done)
+            _keep_rolled(builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done))
 
             builder.position_at_end(done)
             C_0 = address(context, builder, C_type, C, c)
@@ -92,15 +106,15 @@ def block(rows, vectors):
                             emit_store(builder, new[r][v], places[r][v])
             return context.get_dummy_value()
 
-        arguments = (index, A, index, index, index, B, index, offsets, C, index, index, D, index, types.boolean)
+        arguments = (index, A, index, index, columns, index, B, index, lines, index, C, index, index, D, index, types.boolean)
         return types.void(*arguments), emit
 
-    def plain(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add):
+    def plain(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add):
         width = vectors * lanes(C.dtype)
         for r in range(rows):
             sums = within(D, d + r, 1).repeat(width)
             for k in range(K):
-                sums += within(A, a + r * row + k * column, 1)[0] * within(B, b + offsets[k], width)
+                sums += within(A, a + r * row + within(columns, i + k, 1)[0], 1)[0] * within(B, b + within(lines, j + k, 1)[0], width)
             result = within(C, c + r * pitch, width)
             result[:] = result + sums if add else sums
 

@@ -18,6 +18,7 @@ from lectcode.kernels.simd import BYTES
 
 DEPTH = 192  # rows of a panel
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
+WORTH_PACKING = 800  # pixels that use packed filters
 SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
 
 
@@ -80,8 +81,9 @@ class Sizes(NamedTuple):
     O_plane: int
     O_row: int  # from one step to the next
     O_column: int
-    A_row: int  # 1 if the filters are packed
-    A_column: int
+    A_packed: bool  # the filters are packed
+    A_row: int  # from one row of the product to the next in the filters
+    A_group: int
     workspace: tuple  # sizes of a thread's padded source, panel and block of results
 
 
@@ -90,7 +92,8 @@ class Plan(NamedTuple):
 
     sizes: Sizes
     parts: np.ndarray  # rows of (first step, end, first column, end, start in O, taps before, taps)
-    offsets: np.ndarray  # of each part, of each channel and tap, in the source
+    lines: np.ndarray  # for each part, channel and tap: where the source's line begins
+    columns: np.ndarray  # and where the filters' column
     taps: np.ndarray  # of each part, in the filters
     filters: tuple  # distances in F of two rows, two channels, two groups
     tasks: int
@@ -125,7 +128,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     lanes = BYTES // itemsize
     tile = VECTORS * lanes
     groups, K_w = geometry.groups, geometry.kernel_size[1]
-    block = ROWS if rows > 3 else 1
+    block = ROWS if rows >= ROWS else 1
     blocks = -(-rows // block)
     steps, columns = y.steps, x.steps
     width = columns + x.reach
@@ -173,8 +176,10 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
     if padded:
         line = width
-    parts, offsets, chosen, before, work = [], [], [], 0, 0
+    parts, lines, columns_of, chosen, before, work = [], [], [], [], 0, 0
     channel = np.arange(channels)[:, None] * plane
+    # filters whose columns are far apart in memory are packed if that pays
+    pack = block > 1 and filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
     for y_begin, y_end, y_start, y_taps in rows_parts:
         for x_begin, x_end, x_start, x_taps in columns_parts:
             shifts, numbers = [], []
@@ -186,11 +191,14 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
                         shifts.append((y_shift * y.stride + f) * x.size + x_shift)
                     numbers.append(k_h * K_w + k_w)
             parts.append((y_begin, y_end, x_begin, x_end, y_start * x.result + x_start, before, len(numbers)))
-            offsets.append((channel + np.array(shifts, np.int64)).reshape(-1))
+            lines.append((channel + np.array(shifts, np.int64)).reshape(-1))
+            if pack:
+                columns_of.append(np.arange(channels * len(numbers)) * block)
+            else:
+                columns_of.append((np.arange(channels)[:, None] * filters[1] + np.array(numbers, np.int64)).reshape(-1))
             chosen += numbers
             before += len(numbers)
             work += (y_end - y_begin) * (x_end - x_begin) * len(numbers)
-    pack = rows % block != 0 or chosen != sorted(chosen) or filters[1] != len(chosen) or len(parts) > 1
     K = channels * len(chosen)
     stripe = TILES * tile
     workspace = (
@@ -200,7 +208,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     )
     sizes = Sizes(N, groups, rows, channels, block, splits, images, bands, band, steps, padded, packed, size,
                   (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent, plane, line,
-                  y.result * x.result, O_row, O_column, 1 if pack else K, block if pack else 1, workspace)
+                  y.result * x.result, O_row, O_column, pack, 1 if pack else filters[0], filters[2], workspace)
     tasks = -(-N // images) * bands * groups * splits
-    return Plan(sizes, np.array(parts), np.concatenate(offsets), np.array(chosen, np.int64), filters, tasks,
+    return Plan(sizes, np.array(parts), np.concatenate(lines), np.concatenate(columns_of), np.array(chosen, np.int64), filters, tasks,
                 N * groups * rows * channels * work, any(part[-1] == 0 for part in parts))

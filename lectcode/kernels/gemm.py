@@ -18,7 +18,7 @@ from numba import get_num_threads, njit
 
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
 from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
-from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, unpack
+from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
 
@@ -38,7 +38,7 @@ def grad_input(G, F, geometry, dI):
 
 
 def _product(X, F, D, plan, O):
-    """Pack the filters and run the tasks of a plan."""
+    """Run the tasks of a plan."""
     if O.size == 0:
         return
     if plan.gaps or F.size == 0:
@@ -46,42 +46,43 @@ def _product(X, F, D, plan, O):
     if F.size == 0:
         return
     sizes = plan.sizes
-    blocks = -(-sizes.rows // sizes.block)
-    total = sizes.groups * blocks
-    if sizes.A_row == 1:
-        A = np.empty(total * sizes.block * sizes.channels * plan.taps.size, F.dtype)
-        layout = (sizes.rows, sizes.channels, *plan.filters)
-        flat = F.reshape(-1)
-        position = 0
-        for taps in np.split(plan.taps, plan.parts[1:, 5]):
-            length = total * sizes.block * sizes.channels * taps.size
-            share(pack_filters, total, length, flat, *layout, taps, sizes.block, A[position : position + length])
-            position += length
-        A.flags.writeable = False
-    else:
-        A = F.reshape(-1)
-    bias = np.zeros((total + 1) * sizes.block, D.dtype)  # the last block stays zero
-    bias[: -sizes.block].reshape(sizes.groups, -1)[:, : sizes.rows] = D.reshape(sizes.groups, sizes.rows)
-    bias.flags.writeable = False
-    arguments = X.reshape(-1), A, bias, sizes, plan.parts, plan.offsets, O.reshape(-1)
+    A = _packed(F, plan) if sizes.A_packed else F.reshape(-1)
+    D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
+    D.flags.writeable = False
+    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, O.reshape(-1)
     share(_correlate, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
 
 
+def _packed(F, plan):
+    """Return the filters in the order of the micro-kernel, part after part."""
+    sizes = plan.sizes
+    rows = sizes.groups * -(-sizes.rows // sizes.block) * sizes.block
+    A = np.empty(rows * sizes.channels * plan.taps.size, F.dtype)
+    begin = 0
+    for taps in np.split(plan.taps, plan.parts[1:, 5]):
+        end = begin + rows * sizes.channels * taps.size
+        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, sizes.block, A[begin:end]
+        share(pack_filters, sizes.groups * sizes.channels, 8 * (end - begin), *arguments)
+        begin = end
+    A.flags.writeable = False
+    return A
+
+
 @njit(nogil=True, cache=True)
-def _multiply(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add, block, vectors):
+def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, block, vectors):
     """Run the micro-kernel that fits the block."""
     if block == 1:
-        multiply_add_row(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+        multiply_add_row(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
     elif vectors >= VECTORS:
-        multiply_add_3(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+        multiply_add_3(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
     elif vectors == 2:
-        multiply_add_2(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+        multiply_add_2(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
     else:
-        multiply_add_1(K, A, a, row, column, B, b, offsets, C, c, pitch, D, d, add)
+        multiply_add_1(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, A, D, sizes, parts, offsets, O, workspace, first, last):
+def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes = BYTES // X.itemsize
     width = VECTORS * lanes
@@ -97,6 +98,7 @@ def _correlate(X, A, D, sizes, parts, offsets, O, workspace, first, last):
     C = workspace[padded_size + panel_size :]
     dense = np.arange(DEPTH) * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
+    moves = np.empty((stripe, 2), np.int64)
     for task in range(first, last):
         rest, split = divmod(task, sizes.splits)
         rest, group = divmod(rest, sizes.groups)
@@ -118,62 +120,72 @@ def _correlate(X, A, D, sizes, parts, offsets, O, workspace, first, last):
         O_task = (n * sizes.groups + group) * sizes.rows * sizes.O_plane
         for p in range(parts.shape[0]):
             row_begin, row_end = max(parts[p, 0], i), min(parts[p, 1], end)
-            rows, columns, taps = row_end - row_begin, parts[p, 3] - parts[p, 2], parts[p, 6]
-            if rows <= 0 or columns <= 0 or taps == 0:
+            rows, across, taps = row_end - row_begin, parts[p, 3] - parts[p, 2], parts[p, 6]
+            if rows <= 0 or across <= 0 or taps == 0:
                 continue
             K = sizes.channels * taps
             X_part = source + (row_begin - i) * sizes.line + parts[p, 2]
-            A_part = sizes.groups * blocks * block * sizes.channels * parts[p, 5] + group * blocks * block * K
+            table = sizes.channels * parts[p, 5]
+            A_part = sizes.groups * blocks * block * table + group * blocks * block * K
             O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + parts[p, 2] * sizes.O_column
             # positions: pixels if they are packed, else whole lines; lines that follow each other are one long line
-            line = columns if sizes.packed else sizes.line
+            line = across if sizes.packed else sizes.line
             at_once = 1 if not sizes.packed else images
-            long = columns == sizes.line
-            flat = sizes.O_column == 1 and columns == sizes.O_row and line == columns
+            long = across == sizes.line
+            flat = sizes.O_column == 1 and across == sizes.O_row and line == across
             for image in range(0, images, at_once):
                 X_image, O_here = X_part + image * image_distance, O_part + image * O_image
-                total = at_once * rows * line - (line - columns)
+                total = at_once * rows * line - (line - across)
                 for begin in range(0, total, stripe):
                     stop = min(begin + stripe, total)
                     cuts = 0
                     if sizes.packed and long:
-                        cuts = cut(begin, stop, rows * columns, rows * columns, 1, image_distance, 0, 1, pieces)
+                        cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
                     elif sizes.packed:
-                        cuts = cut(begin, stop, columns, columns, rows, image_distance, sizes.line, 1, pieces)
+                        cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, 1, pieces)
+                    number = plan_moves(pieces, cuts, lanes, sizes.padded, moves) if sizes.packed else 0
                     if flat:
-                        count = cut(begin, stop, rows * columns, rows * columns, 1, O_image, 0, 1, places)
+                        count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
                     else:
-                        count = cut(begin, stop, columns, line, rows, O_image, sizes.O_row, sizes.O_column, places)
+                        count = cut(begin, stop, across, line, rows, O_image, sizes.O_row, sizes.O_column, places)
                     # full tiles of one long row are written where they belong, others first to C
                     whole = (stop - begin) // width * width
                     if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
                         whole = 0
+                    if not sizes.packed:
+                        whole = 0
                     for k in range(0, K, DEPTH):
                         depth = min(DEPTH, K - k)
-                        k_table = sizes.channels * parts[p, 5] + k
                         if sizes.padded and sizes.packed:
-                            pack(padded, X_image, offsets, k_table, depth, pieces, cuts, True, panel, stripe)
+                            pack(padded, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
                         elif sizes.packed:
-                            pack(X, X_image, offsets, k_table, depth, pieces, cuts, False, panel, stripe)
+                            pack(X, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
                         for b in range(first_block, last_block):
-                            d = (group * blocks + b if k == 0 else sizes.groups * blocks) * block
-                            a = A_part + b * block * K + k * sizes.A_column
-                            direct = whole if (b + 1) * block <= sizes.rows else 0
+                            # the last block may begin earlier: it computes some rows twice
+                            row = min(b * block, sizes.rows - block)
+                            d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
+                            if sizes.A_packed:
+                                a = A_part + b * block * K
+                            else:
+                                a = group * sizes.A_group + row * sizes.A_row
+                            direct = whole if row == b * block else 0
                             c = (b - first_block) * block * stripe
-                            o = O_here + b * block * sizes.O_plane + places[0, 0]
-                            for x in range(0, stop - begin, width):
+                            o = O_here + row * sizes.O_plane + places[0, 0]
+                            for x in range(0, direct, width):
+                                multiply_add_3(depth, A, a, sizes.A_row, columns, table + k, panel, x, dense, 0,
+                                               O, o + x, sizes.O_plane, D, d, k > 0)
+                            for x in range(direct, stop - begin, width):
                                 vectors = (stop - begin - x + lanes - 1) // lanes
-                                if sizes.packed and x < direct:
-                                    multiply_add_3(depth, A, a, sizes.A_row, sizes.A_column, panel, x, dense,
-                                                   O, o + x, sizes.O_plane, D, d, k > 0)
-                                elif sizes.packed:
-                                    _multiply(depth, A, a, sizes.A_row, sizes.A_column, panel, x, dense,
+                                if sizes.packed:
+                                    _multiply(depth, A, a, sizes.A_row, columns, table + k, panel, x, dense, 0,
                                               C, c + x, stripe, D, d, k > 0, block, vectors)
                                 else:
-                                    _multiply(depth, A, a, sizes.A_row, sizes.A_column, padded, X_image + begin + x,
-                                              offsets[k_table:], C, c + x, stripe, D, d, k > 0, block, vectors)
-                    for r in range(first_block * block, min(last_block * block, sizes.rows)):
-                        done = whole if sizes.packed and (r // block + 1) * block <= sizes.rows else 0
-                        if done < stop - begin:
-                            unpack(C, (r - first_block * block) * stripe, done, places, count, sizes.O_column, O,
-                                   O_here + r * sizes.O_plane)
+                                    _multiply(depth, A, a, sizes.A_row, columns, table + k, padded, X_image + begin + x,
+                                              lines, table + k, C, c + x, stripe, D, d, k > 0, block, vectors)
+                    for b in range(first_block, last_block):
+                        row = min(b * block, sizes.rows - block)
+                        direct = whole if row == b * block else 0
+                        if direct < stop - begin:
+                            for r in range(block):
+                                unpack(C, ((b - first_block) * block + r) * stripe, direct, places, count, sizes.O_column, O,
+                                       O_here + (row + r) * sizes.O_plane)

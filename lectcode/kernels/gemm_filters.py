@@ -17,7 +17,7 @@ from numba import njit
 
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
 from lectcode.kernels.correlation import SECOND_LEVEL, forward_axis
-from lectcode.kernels.panels import cut, pack_transposed, pad_plane
+from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
 
@@ -82,8 +82,9 @@ def _grad_filters(G, X, sizes, shifts, dF, workspace, first, last):
     panel = workspace[padded_size : padded_size + panel_size]
     C = workspace[padded_size + panel_size :]
     dense = np.arange(DEPTH) * width
-    offsets = np.empty(width, np.int64)
-    pieces = np.empty((DEPTH, 3), np.int64)
+    lines = np.empty(width, np.int64)
+    pieces, moves = np.empty((DEPTH, 3), np.int64), np.empty((2 * DEPTH, 2), np.int64)
+    following = np.arange(DEPTH)
     none = np.zeros(ROWS, X.dtype)
     G_plane = sizes.steps * sizes.columns
     for task in range(first, last):
@@ -113,30 +114,31 @@ def _grad_filters(G, X, sizes, shifts, dF, workspace, first, last):
                 vectors = (columns + lanes - 1) // lanes
                 for v in range(vectors * lanes):
                     c, t = divmod(min(j + v, j_1 - 1), taps)
-                    offsets[v] = (c - c_0) * sizes.plane + shifts[t]
+                    lines[v] = (c - c_0) * sizes.plane + shifts[t]
                 for piece in range(pieces_of_pixels):
                     begin, stop = pixels * piece // pieces_of_pixels, pixels * (piece + 1) // pieces_of_pixels
                     if sizes.columns == sizes.line:
                         cuts = cut(begin, stop, pixels, pixels, 1, 0, 0, 1, pieces)
                     else:
                         cuts = cut(begin, stop, sizes.columns, sizes.columns, end - i, 0, sizes.line, 1, pieces)
+                    number = plan_moves(pieces, cuts, lanes, sizes.padded, moves)
                     if sizes.padded:
-                        pack_transposed(padded, source, offsets, 0, vectors * lanes, pieces, cuts, True, panel, width)
+                        pack_transposed(padded, source, lines, vectors * lanes, pieces, cuts, moves, number, panel, width)
                     else:
-                        pack_transposed(X, source, offsets, 0, vectors * lanes, pieces, cuts, False, panel, width)
+                        pack_transposed(X, source, lines, vectors * lanes, pieces, cuts, moves, number, panel, width)
                     for b in range(blocks):
                         # the last block may begin earlier and add the same sums twice, to places of their own
                         row = max(min(b * block, sizes.rows - block), 0)
                         g = G_band + row * G_plane + begin
                         c = ((j - j_0) // width * blocks + b) * block * width
                         if block == 1:
-                            multiply_add_row(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_row(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
                         elif vectors >= VECTORS:
-                            multiply_add_3(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_3(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
                         elif vectors == 2:
-                            multiply_add_2(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_2(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
                         else:
-                            multiply_add_1(stop - begin, G, g, G_plane, 1, panel, 0, dense, C, c, width, none, 0, True)
+                            multiply_add_1(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
         for j in range(j_0, j_1, width):
             for b in range(blocks):
                 row = max(min(b * block, sizes.rows - block), 0)

@@ -74,75 +74,86 @@ def cut(begin, end, columns, line, rows, image, row, column, pieces):
 
 
 @njit(nogil=True, cache=True)
-def pack(source, start, offsets, first, count, pieces, cuts, overhang, panel, pitch):
-    """Write the pixels of all pieces one after the other, for each of `count` filter elements.
+def plan_moves(pieces, cuts, lanes, overhang, moves):
+    """List the vectors that copy all pieces one after the other; return their number, negative if there is no such list.
 
-    panel[k pitch + x] = pixel x, shifted by offsets[first + k]. With `overhang` the last vector of a piece may read and write
-    past its end: the next piece, or the next k, overwrites what it wrote.
+    moves[i] = where a vector is read, and to which position it is written. With `overhang` the last vector of a piece may
+    reach past its end: the next piece overwrites what it wrote. Without, it begins earlier and copies some pixels twice, for which
+    the piece must be one vector long.
     """
-    lanes = BYTES // source.itemsize
-    for k in range(count):
-        line, to = start + offsets[first + k], k * pitch
-        for i in range(cuts):
-            begin, length = line + pieces[i, 0], pieces[i, 1]
-            x = 0
-            while x + lanes <= length:
-                store(panel, to + x, load(source, begin + x))
-                x += lanes
-            if x < length:
-                if overhang:
-                    store(panel, to + x, load(source, begin + x))
-                elif x > 0:  # the last vector begins earlier: it copies some pixels twice
-                    store(panel, to + length - lanes, load(source, begin + length - lanes))
-                else:
-                    for j in range(length):
-                        panel[to + j] = source[begin + j]
-            to += length
+    count = 0
+    to = 0
+    for i in range(cuts):
+        begin, length = pieces[i, 0], pieces[i, 1]
+        if length < lanes and not overhang:
+            return -1
+        for position in range(0, length, lanes):
+            x = position if overhang else min(position, length - lanes)
+            moves[count, 0] = begin + x
+            moves[count, 1] = to + x
+            count += 1
+        to += length
+    return count
 
 
 @njit(nogil=True, cache=True)
-def pack_transposed(source, start, offsets, first, columns, pieces, cuts, overhang, panel, pitch):
+def pack(source, start, lines, j, count, pieces, cuts, moves, number, panel, pitch):
+    """Write the pixels of all pieces one after the other, for each of `count` filter elements.
+
+    panel[k pitch + x] = pixel x, shifted by lines[j + k].
+    """
+    for k in range(count):
+        line, to = start + lines[j + k], k * pitch
+        for i in range(number):
+            store(panel, to + moves[i, 1], load(source, line + moves[i, 0]))
+        if number < 0:
+            for i in range(cuts):
+                for x in range(pieces[i, 1]):
+                    panel[to + x] = source[line + pieces[i, 0] + x]
+                to += pieces[i, 1]
+
+
+@njit(nogil=True, cache=True)
+def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, panel, pitch):
     """Write the same numbers with pixels and filter elements exchanged.
 
-    panel[x pitch + j] = pixel x, shifted by offsets[first + j], for j < columns, a multiple of the vector's length.
+    panel[x pitch + j] = pixel x, shifted by lines[j], for j < columns, a multiple of the vector's length.
     """
     lanes = BYTES // source.itemsize
-    to = 0
-    for i in range(cuts):
-        begin, length = start + pieces[i, 0], pieces[i, 1]
-        if length < lanes and not overhang:
-            for x in range(length):
+    for i in range(number):
+        for j in range(0, columns, lanes):
+            transpose(source, start + moves[i, 0], lines, j, panel, moves[i, 1] * pitch + j, pitch)
+    if number < 0:
+        to = 0
+        for i in range(cuts):
+            for x in range(pieces[i, 1]):
                 for j in range(columns):
-                    panel[to + x * pitch + j] = source[begin + x + offsets[first + j]]
-            to += length * pitch
-            continue
-        for position in range(0, length, lanes):
-            x = position if overhang else min(position, length - lanes)
-            for j in range(0, columns, lanes):
-                transpose(source, begin + x, offsets, first + j, panel, to + x * pitch + j, pitch)
-        to += length * pitch
+                    panel[to + j] = source[start + pieces[i, 0] + x + lines[j]]
+                to += pitch
 
 
 @njit(nogil=True, cache=True)
 def pack_filters(F, rows, channels, row, column, group, taps, block, A, first, last):
-    """Write filters in the order of the micro-kernel, for the blocks first, ..., last - 1 of all groups.
+    """Write filters in the order of the micro-kernel, for the channels first, ..., last - 1 of all groups.
 
-    A[((b channels + c) T + t) block + r] = F[g group + (b block + r) row + c column + taps[t]] where T = len(taps) and b
-    counts the blocks of all groups; rows that a group does not have are zero.
+    A[((b channels + c) T + t) block + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b counts the
+    blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier.
     """
     blocks = (rows + block - 1) // block
-    for task in range(first, last):
-        g, b = divmod(task, blocks)
-        count = min(block, rows - b * block)
-        position = task * channels * taps.size * block
-        for c in range(channels):
-            for t in range(taps.size):
-                begin = g * group + b * block * row + c * column + taps[t]
-                for r in range(count):
-                    A[position + r] = F[begin + r * row]
-                for r in range(count, block):
-                    A[position + r] = 0
-                position += block
+    T = taps.size
+    for task in range(first, last):  # channel after channel, for that is how F is read from memory
+        g, c = divmod(task, channels)
+        for b in range(blocks):
+            begin = g * group + min(b * block, rows - block) * row + c * column
+            position = ((g * blocks + b) * channels + c) * T * block
+            for t in range(T):
+                source, target = F[begin + taps[t] :], A[position + t * block : position + (t + 1) * block]
+                if row == 1:
+                    for r in range(block):
+                        target[r] = source[r]
+                else:
+                    for r in range(block):
+                        target[r] = source[r * row]
 
 
 @njit(nogil=True, cache=True)
