@@ -16,15 +16,16 @@ channels of F exchanged, and padding 2 - P, which crops where P > 2.
 
 Transforming costs memory traffic, not time, as long as its results stay near the processor:
 
-- Many tiles, few filters: U is computed once; a task transforms the windows of some hundred tiles, then multiplies them with
-  U and transforms back, 16 filters at a time.
-- Few tiles, many filters: V is computed once for all tiles; a task transforms 16 filters, multiplies V with them and
-  transforms back. So U never exists as a whole, which would be four times as large as F.
+- Many tiles: U is computed first. A task transforms the windows of some hundred tiles, multiplies them with one group of
+  filters after the other, and transforms back.
+- Few tiles: V is computed first. A task transforms one group of filters, multiplies V with it, and transforms back. So U
+  never exists as a whole, which would be four times as large as F.
 
 An inf, or a number so large that the transforms overflow, would reach all outputs of its tile, as NaN. So images with a result
 that is not finite are computed again by "gemm".
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -40,28 +41,72 @@ from lectcode.kernels.winograd_transforms import (
     INPUT,
     OUTPUT,
     ROUNDINGS,
+    A,
+    B,
+    G,
     filter_transform,
     input_transform,
     output_transform,
 )
 
-POSITIONS = 36
-TILE = 4
+TILE = 4  # outputs of a tile along one axis
+WINDOW = 6  # inputs of a tile along one axis
+POSITIONS = WINDOW * WINDOW
 DEPTH = 128  # channels that the micro-kernel adds at once: their part of a panel fits in the nearest cache
-TILES = 96  # per task
+TILES = 96  # of a task, if there are many
+MANY = 4 * TILES  # tiles of all images
+ZEROS = len(INPUT) + len(OUTPUT) + len(FILTER)  # where the zeros stand among the constants
+# Multiply-adds that take as long as transforming one number of the filters, one window in one channel
+FILTER_COST = 32
+WINDOW_COST = 400
 
 
 class Sizes(NamedTuple):
-    """What the compiled loops must know; every pair is (height, width)."""
+    """What the compiled loops must know; every pair is (height, width), distances are counted in elements."""
 
-    N: int
     rows: int  # of the product: filters, or channels of dI
     channels: int  # of the source
+    turned: bool  # the filters are turned, and their channels are the rows
     size: tuple  # of the source
     corner: tuple  # the source's pixel at the corner of the first window; negative in the padding
     result: tuple
     grid: tuple  # tiles of an image
-    tiles: int  # of a task
+    total: int  # tiles of all images
+    tiles: int  # of a task; all of them if V is computed first
+    filters_first: bool
+    panel: int  # tiles side by side in a panel
+    group: int  # filters side by side in a group
+    U_pitch: int  # from one position to the next
+    V_pitch: int
+    M_pitch: int
+    line: int  # numbers in a line of transformed pixels
+    band: int  # pixels of padded source that a task needs
+
+
+@lru_cache(512)
+def plan(N, rows, channels, turned, size, corner, result, itemsize):
+    """Return the sizes of a correlation."""
+    lanes = BYTES // itemsize
+    panel, group = VECTORS * lanes, max(lanes, ROWS)
+    grid = tuple(-(-length // TILE) for length in result)
+    total = N * grid[0] * grid[1]
+    filters_first = total >= MANY
+    tiles = TILES if filters_first else total
+    panels = -(-tiles // panel)
+    # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is added.
+    pitches = (channels * group + lanes, panels * channels * panel + lanes, panels * group * panel + lanes)
+    band = (tiles // grid[1] + 2) * WINDOW * (TILE * grid[1] + TILE) + 2 * lanes
+    return Sizes(rows, channels, turned, size, corner, result, grid, total, tiles, filters_first, panel, group, *pitches,
+                 TILE * panel + lanes, band + -band % lanes)
+
+
+def workspace(sizes):
+    """Return how many numbers are stored: by a call, and by each of its threads, for the first step and for the second."""
+    U, V, M = (POSITIONS * pitch for pitch in (sizes.U_pitch, sizes.V_pitch, sizes.M_pitch))
+    taps, windows = 9 * sizes.channels * sizes.group, 2 * WINDOW * sizes.line + sizes.band
+    if sizes.filters_first:
+        return -(-sizes.rows // sizes.group) * U, taps, V + M + sizes.tiles + sizes.panel + windows
+    return V, windows, U + M + sizes.tiles + sizes.panel + max(taps, windows)
 
 
 def forward(I, F, B, geometry, O):
@@ -73,345 +118,288 @@ def forward(I, F, B, geometry, O):
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
-    corner = tuple(before - 2 for before in geometry.before)
+    corner = tuple(before - (WINDOW - TILE) for before in geometry.before)
     for n in _correlate(G, F, True, np.zeros(dI.shape[1], G.dtype), corner, dI):
         gemm.grad_input(G[n : n + 1], F, geometry, dI[n : n + 1])
 
 
 def _correlate(X, F, turned, bias, corner, O):
-    """Write the correlation of X with F, or with F turned; return the images that must be computed by another algorithm."""
-    N, rows, height, width = O.shape
-    channels = X.shape[1]
+    """Write the correlation of X with F, plus bias, into O; return the images whose result is not finite."""
+    (N, rows), channels = O.shape[:2], X.shape[1]
     if O.size == 0:
         return []
     if channels == 0:
         O[...] = bias[:, None, None]
         return []
-    grid = -(-height // TILE), -(-width // TILE)
-    total = N * grid[0] * grid[1]
-    lanes = BYTES // X.itemsize
-    panel, group = VECTORS * lanes, max(lanes, ROWS)
-    groups = -(-rows // group)
-    filters_first = total >= 4 * TILES
-    tiles = TILES if filters_first else total
-    sizes = Sizes(N, rows, channels, X.shape[2:], corner, (height, width), grid, tiles)
-    constants = np.array([float(number) for number in INPUT + OUTPUT + FILTER], X.dtype)
-    all_bias = np.zeros(groups * group, X.dtype)
-    all_bias[:rows] = bias
+    sizes = plan(N, rows, channels, turned, X.shape[2:], corner, O.shape[2:], X.itemsize)
+    groups = -(-rows // sizes.group)
+    constants, steps = _constants(X.dtype, sizes.panel, sizes.group)
+    D = np.zeros(groups * sizes.group, X.dtype)
+    D[:rows] = bias
     flags = np.zeros(N, np.uint8)
-    work = total * channels * rows * POSITIONS
-    x, f, o = X.reshape(-1), F.reshape(-1), O.reshape(-1)
-    panels = -(-tiles // panel)
-    window_size = (tiles // grid[1] + 2) * 6 * (TILE * grid[1] + 4) + 2 * lanes
-    window_size += -window_size % lanes
-    line_size = 12 * (TILE * panel + lanes)
-    v_size = POSITIONS * (panels * channels * panel + lanes)
-    m_size = POSITIONS * (panels * group * panel + lanes)
-    u_size = POSITIONS * (channels * group + lanes)
-    s_size = 9 * group * channels
-    if filters_first:
-        U = np.empty(groups * u_size, X.dtype)
-        share(_filters, groups, F.size * 64, f, turned, sizes, constants, U, workspace=(s_size, X.dtype))
-        workspace = window_size + line_size + v_size + m_size
-        share(_tiles, -(-total // tiles), work, x, U, all_bias, sizes, constants, o, flags, workspace=(workspace, X.dtype))
+    first = np.empty(workspace(sizes)[0], X.dtype)  # U or V
+    own, more = ((size, X.dtype) for size in workspace(sizes)[1:])
+    x, f = X.reshape(-1), F.reshape(-1)
+    if sizes.filters_first:
+        share(_transform_filters, groups, F.size * FILTER_COST, f, sizes, constants, first, workspace=own)
+        tasks = -(-sizes.total // sizes.tiles)
     else:
-        V = np.empty(v_size, X.dtype)
-        share(_channels, channels, total * channels * 1000, x, sizes, constants, V, workspace=(window_size + line_size, X.dtype))
-        workspace = max(s_size, line_size) + u_size + m_size
-        share(_groups, groups, work, f, turned, V, all_bias, sizes, constants, o, flags, workspace=(workspace, X.dtype))
+        share(_transform_windows, channels, channels * sizes.total * WINDOW_COST, x, sizes, constants, first, workspace=own)
+        tasks = groups
+    work = sizes.total * channels * rows * POSITIONS
+    share(_compute, tasks, work, x, f, first, D, sizes, constants, steps, O.reshape(-1), flags, workspace=more)
     return np.flatnonzero(flags)
 
 
+@lru_cache(8)
+def _constants(dtype, panel, group):
+    """Return the numbers of the transforms and some zeros, and where step k of a product finds its numbers in U and V."""
+    numbers = [float(number) for number in INPUT + OUTPUT + FILTER]
+    constants = np.array(numbers + [0.0] * ROWS, dtype)
+    steps = np.concatenate([np.arange(DEPTH) * group, np.arange(DEPTH) * panel])
+    constants.flags.writeable = steps.flags.writeable = False
+    return constants, steps
+
+
 @njit(nogil=True, cache=True)
-def _filters(F, turned, sizes, constants, U, workspace, first, last):
+def _transform_filters(F, sizes, constants, U, workspace, first, last):
     """Transform the groups of filters first, ..., last - 1."""
-    size = U.size // ((sizes.rows + max(BYTES // F.itemsize, ROWS) - 1) // max(BYTES // F.itemsize, ROWS))
-    for task in range(first, last):
-        _transform_filters(F, turned, task, sizes, constants, workspace, U[task * size : (task + 1) * size])
-
-
-@njit(nogil=True, cache=True)
-def _tiles(X, U, bias, sizes, constants, O, flags, workspace, first, last):
-    """Compute the tasks first, ..., last - 1, each for some tiles and all filters."""
-    lanes = BYTES // X.itemsize
-    panel, group = VECTORS * lanes, max(lanes, ROWS)
-    total = sizes.N * sizes.grid[0] * sizes.grid[1]
-    panels = (sizes.tiles + panel - 1) // panel
-    pieces, starts, bands = _tables(sizes, panel)
-    v_size = POSITIONS * (panels * sizes.channels * panel + lanes)
-    m_size = POSITIONS * (panels * group * panel + lanes)
-    V, M, rest = workspace[:v_size], workspace[v_size : v_size + m_size], workspace[v_size + m_size :]
-    u_size = POSITIONS * (sizes.channels * group + lanes)
-    checks = np.zeros(panels * panel, X.dtype)
-    for task in range(first, last):
-        begin, end = task * sizes.tiles, min((task + 1) * sizes.tiles, total)
-        count = _cut(sizes, panel, begin, end, pieces, starts, bands)
-        for c in range(sizes.channels):
-            _transform_windows(X, c, sizes, panels, end - begin, pieces, starts, bands, count, constants, rest, V)
-        for g in range((sizes.rows + group - 1) // group):
-            _multiply(U[g * u_size : (g + 1) * u_size], V, sizes, panels, end - begin, M)
-            _transform_back(M, g, sizes, panels, end - begin, pieces, starts, bias, constants, rest, checks, O, flags)
-
-
-@njit(nogil=True, cache=True)
-def _channels(X, sizes, constants, V, workspace, first, last):
-    """Transform all windows of the channels first, ..., last - 1."""
-    panel = VECTORS * (BYTES // X.itemsize)
-    pieces, starts, bands = _tables(sizes, panel)
-    count = _cut(sizes, panel, 0, sizes.tiles, pieces, starts, bands)
-    for c in range(first, last):
-        _transform_windows(X, c, sizes, starts.size - 1, sizes.tiles, pieces, starts, bands, count, constants, workspace, V)
-
-
-@njit(nogil=True, cache=True)
-def _groups(F, turned, V, bias, sizes, constants, O, flags, workspace, first, last):
-    """Compute the groups of filters first, ..., last - 1 for all tiles."""
-    lanes = BYTES // F.itemsize
-    panel, group = VECTORS * lanes, max(lanes, ROWS)
-    pieces, starts, bands = _tables(sizes, panel)
-    panels = starts.size - 1
-    _cut(sizes, panel, 0, sizes.tiles, pieces, starts, bands)
-    u_size = POSITIONS * (sizes.channels * group + lanes)
-    m_size = POSITIONS * (panels * group * panel + lanes)
-    U, M, rest = workspace[:u_size], workspace[u_size : u_size + m_size], workspace[u_size + m_size :]
-    checks = np.zeros(panels * panel, F.dtype)
     for g in range(first, last):
-        _transform_filters(F, turned, g, sizes, constants, rest, U)
-        _multiply(U, V, sizes, panels, sizes.tiles, M)
-        _transform_back(M, g, sizes, panels, sizes.tiles, pieces, starts, bias, constants, rest, checks, O, flags)
+        _transform_group(F, g, sizes, constants, workspace, U, g * POSITIONS * sizes.U_pitch)
 
 
 @njit(nogil=True, cache=True)
-def _tables(sizes, panel):
-    """Return room for the tables that `_cut` fills."""
-    panels = (sizes.tiles + panel - 1) // panel
-    rows = sizes.tiles // sizes.grid[1] + 2
-    return np.empty((rows + panels, 6), np.int64), np.empty(panels + 1, np.int64), np.empty((rows, 4), np.int64)
+def _transform_windows(X, sizes, constants, V, workspace, first, last):
+    """Transform the windows of the channels first, ..., last - 1."""
+    pieces, starts, bands = _cut(sizes, 0, sizes.total)
+    for c in range(first, last):
+        _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace, V)
 
 
 @njit(nogil=True, cache=True)
-def _cut(sizes, panel, first, last, pieces, starts, bands):
-    """Cut the tiles first, ..., last - 1 into pieces that lie in one row of tiles and in one panel; return the number of bands.
+def _compute(X, F, given, bias, sizes, constants, steps, O, flags, workspace, first, last):
+    """Compute the tasks first, ..., last - 1: some tiles for all filters, or a group of filters for all tiles."""
+    own = POSITIONS * (sizes.V_pitch if sizes.filters_first else sizes.U_pitch)
+    M = workspace[own : own + POSITIONS * sizes.M_pitch]
+    checks = workspace[own + M.size : own + M.size + sizes.tiles + sizes.panel]
+    rest = workspace[own + M.size + checks.size :]
+    computed = workspace[:own]
+    U, V = (given, computed) if sizes.filters_first else (computed, given)
+    pieces, starts, bands = _cut(sizes, 0, sizes.tiles)
+    for task in range(first, last):
+        first_group, last_group = task, task + 1
+        if sizes.filters_first:
+            first_group, last_group = 0, (sizes.rows + sizes.group - 1) // sizes.group
+            pieces, starts, bands = _cut(sizes, task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total))
+            for c in range(sizes.channels):
+                _transform_channel(X, c, sizes, pieces, starts, bands, constants, rest, V)
+        else:
+            _transform_group(F, task, sizes, constants, rest, U, 0)
+        for g in range(first_group, last_group):
+            u = g * POSITIONS * sizes.U_pitch if sizes.filters_first else 0
+            _multiply(U, u, V, sizes, pieces, starts, constants, steps, M)
+            _transform_back(M, g, sizes, pieces, starts, bias, constants, rest, checks, O, flags)
 
-    A piece is (its first position in its panel, number of tiles, place of its windows in the padded band, image, row and column
-    of its first output). Panel p has the pieces starts[p], ..., starts[p + 1] - 1. A band is what is needed of one image:
-    (image, first row, number of rows, place), its rows being those of the padded source.
+
+@njit(nogil=True, cache=True)
+def _cut(sizes, first, last):
+    """Cut the tiles first, ..., last - 1 into pieces that lie in one row of tiles and in one panel.
+
+    A piece is (its first place in its panel, number of tiles, place of its windows in the band, image, row and column of its
+    first output). Panel p has the pieces starts[p], ..., starts[p + 1] - 1. A band is what is needed of one image: (image,
+    first row, number of rows, place), its rows being those of the padded source.
     """
     columns = sizes.grid[1]
-    width = TILE * columns + 4
-    count, used, free, line, before = 0, 0, 0, 0, -1
+    width = TILE * columns + TILE
+    panels, rows = (last - first + sizes.panel - 1) // sizes.panel, (last - first) // columns + 2
+    pieces, starts, bands = np.empty((rows + panels, 6), np.int64), np.empty(panels + 1, np.int64), np.empty((rows, 4), np.int64)
+    count, used, free, place, before = 0, 0, 0, 0, -1
     tile = first
     while tile < last:
         row, j = divmod(tile, columns)
         n, i = divmod(row, sizes.grid[0])
-        if row != before and i > 0 and before >= 0:
-            line += TILE * width
+        if row != before and i > 0 and before >= 0:  # the next row of the same image
+            place += TILE * width
             bands[used - 1, 2] += TILE
         elif row != before:
-            line = free
-            bands[used, 0], bands[used, 1], bands[used, 2], bands[used, 3] = n, TILE * i, 6, line
+            place = free
+            bands[used, 0], bands[used, 1], bands[used, 2], bands[used, 3] = n, TILE * i, WINDOW, place
             used += 1
-        free = line + 6 * width
+        free = place + WINDOW * width
         before = row
-        p, x = divmod(tile - first, panel)
+        p, x = divmod(tile - first, sizes.panel)
         if x == 0:
             starts[p] = count
-        length = min(columns - j, last - tile, panel - x)
-        pieces[count, 0], pieces[count, 1], pieces[count, 2] = x, length, line + TILE * j
+        length = min(columns - j, last - tile, sizes.panel - x)
+        pieces[count, 0], pieces[count, 1], pieces[count, 2] = x, length, place + TILE * j
         pieces[count, 3], pieces[count, 4], pieces[count, 5] = n, TILE * i, TILE * j
         count += 1
         tile += length
-    starts[(last - first + panel - 1) // panel] = count
-    return used
+    starts[panels] = count
+    return pieces[:count], starts, bands[:used]
 
 
 @njit(nogil=True, cache=True)
-def _splats(constants, k):
+def _six(numbers, first):
     return (
-        splat(constants[k]),
-        splat(constants[k + 1]),
-        splat(constants[k + 2]),
-        splat(constants[k + 3]),
-        splat(constants[k + 4]),
-        splat(constants[k + 5]),
+        splat(numbers[first]),
+        splat(numbers[first + 1]),
+        splat(numbers[first + 2]),
+        splat(numbers[first + 3]),
+        splat(numbers[first + 4]),
+        splat(numbers[first + 5]),
     )
 
 
 @njit(nogil=True, cache=True)
-def _transform_windows(X, c, sizes, panels, tiles, pieces, starts, bands, count, constants, workspace, V):
-    """Write B window B^T of all tiles in channel c.
+def _load_six(array, index, distance):
+    return (
+        load(array, index),
+        load(array, index + distance),
+        load(array, index + 2 * distance),
+        load(array, index + 3 * distance),
+        load(array, index + 4 * distance),
+        load(array, index + 5 * distance),
+    )
 
-    V[position][panel][channel][place in the panel].
-    """
+
+@njit(nogil=True, cache=True)
+def _store_six(array, index, distance, vectors):
+    store(array, index, vectors[0])
+    store(array, index + distance, vectors[1])
+    store(array, index + 2 * distance, vectors[2])
+    store(array, index + 3 * distance, vectors[3])
+    store(array, index + 4 * distance, vectors[4])
+    store(array, index + 5 * distance, vectors[5])
+
+
+@njit(nogil=True, cache=True)
+def _count(pieces, starts, p):
+    """Return the number of tiles in panel p."""
+    last = starts[p + 1] - 1
+    return pieces[last, 0] + pieces[last, 1]
+
+
+@njit(nogil=True, cache=True)
+def _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace, V):
+    """Write B window B^T of all tiles in one channel, V[position][panel][channel][place in the panel]."""
     lanes = BYTES // X.itemsize
-    panel = VECTORS * lanes
-    width = TILE * sizes.grid[1] + 4
-    line = TILE * panel + lanes
-    lines, band = workspace[: 12 * line], workspace[12 * line :]
-    pitch = panels * sizes.channels * panel + lanes
-    k = _splats(constants, 0)
-    for b in range(count):
+    width = TILE * sizes.grid[1] + TILE
+    line = sizes.line
+    lines, band = workspace[: 2 * WINDOW * line], workspace[2 * WINDOW * line :]
+    k = _six(constants, 0)
+    for b in range(bands.shape[0]):
         plane = (bands[b, 0] * sizes.channels + c) * sizes.size[0] * sizes.size[1]
         corner = sizes.corner[0] + bands[b, 1], sizes.corner[1]
         pad_plane(X, plane, sizes.size, corner, (1, 1), (1, 1), (bands[b, 2], width), band, bands[b, 3])
-    for p in range((tiles + panel - 1) // panel):
-        # along columns: a vector holds neighbouring pixels; the second set of lines begins one tile later
+    for p in range(starts.size - 1):
+        # From row to row: a vector holds neighbouring pixels. The second of each pair of lines begins one tile later.
         for piece in range(starts[p], starts[p + 1]):
-            for shift in range(2):
-                to, x = shift * line + TILE * pieces[piece, 0], pieces[piece, 2] + TILE * shift
-                for y in range(0, TILE * pieces[piece, 1], lanes):
-                    at = x + y
-                    v = input_transform(
-                        load(band, at),
-                        load(band, at + width),
-                        load(band, at + 2 * width),
-                        load(band, at + 3 * width),
-                        load(band, at + 4 * width),
-                        load(band, at + 5 * width),
-                        k,
-                    )
-                    store(lines, to + y, v[0])
-                    store(lines, to + y + 2 * line, v[1])
-                    store(lines, to + y + 4 * line, v[2])
-                    store(lines, to + y + 6 * line, v[3])
-                    store(lines, to + y + 8 * line, v[4])
-                    store(lines, to + y + 10 * line, v[5])
-        # along rows: a vector holds the same pixel of neighbouring tiles
-        for x in range(0, min(panel, tiles - p * panel), lanes):
-            for i in range(6):
+            for later in range(2):
+                to, from_ = later * line + TILE * pieces[piece, 0], pieces[piece, 2] + later * TILE
+                for x in range(0, TILE * pieces[piece, 1], lanes):
+                    _store_six(lines, to + x, 2 * line, input_transform(_load_six(band, from_ + x, width), k))
+        # From column to column: a vector holds the same pixel of neighbouring tiles.
+        for x in range(0, _count(pieces, starts, p), lanes):
+            for i in range(WINDOW):
                 at = 2 * i * line + TILE * x
                 a_0, a_1 = load(lines, at), load(lines, at + lanes)
                 a_2, a_3 = load(lines, at + 2 * lanes), load(lines, at + 3 * lanes)
-                b_0, b_1 = load(lines, at + line), load(lines, at + line + lanes)
-                b_2, b_3 = load(lines, at + line + 2 * lanes), load(lines, at + line + 3 * lanes)
+                at += line
+                b_0, b_1 = load(lines, at), load(lines, at + lanes)
+                b_2, b_3 = load(lines, at + 2 * lanes), load(lines, at + 3 * lanes)
                 even_0, even_1, odd_0, odd_1 = evens(a_0, a_1), evens(a_2, a_3), odds(a_0, a_1), odds(a_2, a_3)
-                v = input_transform(
+                window = (
                     evens(even_0, even_1),
                     evens(odd_0, odd_1),
                     odds(even_0, even_1),
                     odds(odd_0, odd_1),
                     evens(evens(b_0, b_1), evens(b_2, b_3)),
                     evens(odds(b_0, b_1), odds(b_2, b_3)),
-                    k,
                 )
-                to = 6 * i * pitch + (p * sizes.channels + c) * panel + x
-                store(V, to, v[0])
-                store(V, to + pitch, v[1])
-                store(V, to + 2 * pitch, v[2])
-                store(V, to + 3 * pitch, v[3])
-                store(V, to + 4 * pitch, v[4])
-                store(V, to + 5 * pitch, v[5])
+                to = WINDOW * i * sizes.V_pitch + (p * sizes.channels + c) * sizes.panel + x
+                _store_six(V, to, sizes.V_pitch, input_transform(window, k))
 
 
 @njit(nogil=True, cache=True)
-def _transform_filters(F, turned, g, sizes, constants, taps, U):
-    """Write G F G^T of one group of filters, U[position][channel][filter in the group]."""
+def _transform_group(F, g, sizes, constants, taps, U, start):
+    """Write G F G^T of one group of filters, U[position][channel][filter in the group], zero where it has no filter."""
     lanes = BYTES // F.itemsize
-    group = max(lanes, ROWS)
-    channels = sizes.channels
-    pitch = channels * group + lanes
-    rows = min(group, sizes.rows - g * group)
-    for r in range(rows):
+    channels, group = sizes.channels, sizes.group
+    filters = min(group, sizes.rows - g * group)
+    for r in range(filters):
         row = g * group + r
         for c in range(channels):
-            begin = 9 * (c * sizes.rows + row) if turned else 9 * (row * channels + c)
+            begin = 9 * (c * sizes.rows + row) if sizes.turned else 9 * (row * channels + c)
             from_ = F[begin : begin + 9]
             for t in range(9):
-                taps[(c * 9 + t) * group + r] = from_[8 - t] if turned else from_[t]
-    for r in range(rows, group):
+                taps[(c * 9 + t) * group + r] = from_[8 - t] if sizes.turned else from_[t]
+    for r in range(filters, group):
         for x in range(9 * channels):
             taps[x * group + r] = 0
-    q = _splats(constants, 12)
-    k = q[0], q[1], q[2], q[3], q[4], q[5], splat(constants[18])
+    k = _six(constants, 12), splat(constants[18])
     for c in range(channels):
         for r in range(0, group, lanes):
-            at, to = 9 * c * group + r, c * group + r
-            u_0 = filter_transform(load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group), k)
+            at, to = 9 * c * group + r, start + c * group + r
+            u_0 = filter_transform((load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group)), k)
             at += group
-            u_1 = filter_transform(load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group), k)
+            u_1 = filter_transform((load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group)), k)
             at += group
-            u_2 = filter_transform(load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group), k)
-            for i in range(6):
-                w = filter_transform(u_0[i], u_1[i], u_2[i], k)
-                for j in range(6):
-                    store(U, to, w[j])
-                    to += pitch
+            u_2 = filter_transform((load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group)), k)
+            for i in range(WINDOW):
+                u = filter_transform((u_0[i], u_1[i], u_2[i]), k)
+                _store_six(U, to + WINDOW * i * sizes.U_pitch, sizes.U_pitch, u)
 
 
 @njit(nogil=True, cache=True)
-def _multiply(U, V, sizes, panels, tiles, M):
+def _multiply(U, start, V, sizes, pieces, starts, zeros, steps, M):
     """Write the 36 products of one group of filters, M[position][panel][filter in the group][place in the panel]."""
+    channels, panel, group = sizes.channels, sizes.panel, sizes.group
     lanes = BYTES // U.itemsize
-    panel, group = VECTORS * lanes, max(lanes, ROWS)
-    channels = sizes.channels
-    u_pitch, v_pitch, m_pitch = channels * group + lanes, panels * channels * panel + lanes, panels * group * panel + lanes
-    zeros = np.zeros(ROWS, U.dtype)
-    dense = np.arange(min(DEPTH, channels)) * panel
     for position in range(POSITIONS):
-        for p in range((tiles + panel - 1) // panel):
-            vectors = (tiles - p * panel + lanes - 1) // lanes
+        for p in range(starts.size - 1):
+            vectors = (_count(pieces, starts, p) + lanes - 1) // lanes
             for c in range(0, channels, DEPTH):
                 depth = min(DEPTH, channels - c)
-                v = position * v_pitch + (p * channels + c) * panel
+                v = position * sizes.V_pitch + (p * channels + c) * panel
                 for r in range(0, group, ROWS):
-                    u = position * u_pitch + c * group + r
-                    m = position * m_pitch + (p * group + r) * panel
+                    u = start + position * sizes.U_pitch + c * group + r
+                    m = position * sizes.M_pitch + (p * group + r) * panel
                     if vectors >= VECTORS:
-                        multiply_add_3(depth, U, u, 1, group, V, v, dense, M, m, panel, zeros, 0, c > 0)
+                        multiply_add_3(depth, U, u, 1, steps, 0, V, v, steps, DEPTH, M, m, panel, zeros, ZEROS, c > 0)
                     elif vectors == 2:
-                        multiply_add_2(depth, U, u, 1, group, V, v, dense, M, m, panel, zeros, 0, c > 0)
+                        multiply_add_2(depth, U, u, 1, steps, 0, V, v, steps, DEPTH, M, m, panel, zeros, ZEROS, c > 0)
                     else:
-                        multiply_add_1(depth, U, u, 1, group, V, v, dense, M, m, panel, zeros, 0, c > 0)
+                        multiply_add_1(depth, U, u, 1, steps, 0, V, v, steps, DEPTH, M, m, panel, zeros, ZEROS, c > 0)
 
 
 @njit(nogil=True, cache=True)
-def _transform_back(M, g, sizes, panels, tiles, pieces, starts, bias, constants, lines, checks, O, flags):
+def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks, O, flags):
     """Write A M A^T plus bias to the outputs of one group of filters; flag the images where it is not finite."""
     lanes = BYTES // M.itemsize
-    panel, group = VECTORS * lanes, max(lanes, ROWS)
-    pitch = panels * group * panel + lanes
-    line = TILE * panel
+    panel, pitch, line = sizes.panel, sizes.M_pitch, sizes.line
     height, width = sizes.result
-    k = _splats(constants, 6)
-    zero = splat(constants[0] - constants[0])
-    for x in range(0, checks.size, lanes):
-        store(checks, x, zero)
-    for row in range(g * group, min((g + 1) * group, sizes.rows)):
+    k = _six(constants, 6)
+    for x in range(checks.size):
+        checks[x] = 0
+    for row in range(g * sizes.group, min((g + 1) * sizes.group, sizes.rows)):
         b = splat(bias[row])
-        for p in range((tiles + panel - 1) // panel):
-            for x in range(0, min(panel, tiles - p * panel), lanes):
-                at = (p * group + row - g * group) * panel + x
-                for j in range(6):
-                    y = output_transform(
-                        load(M, at),
-                        load(M, at + 6 * pitch),
-                        load(M, at + 12 * pitch),
-                        load(M, at + 18 * pitch),
-                        load(M, at + 24 * pitch),
-                        load(M, at + 30 * pitch),
-                        k,
-                    )
-                    to = 4 * line + j * lanes
+        for p in range(starts.size - 1):
+            for x in range(0, _count(pieces, starts, p), lanes):
+                at = (p * sizes.group + row - g * sizes.group) * panel + x
+                for j in range(WINDOW):
+                    y = output_transform(_load_six(M, at + j * pitch, WINDOW * pitch), k)
+                    to = TILE * line + j * lanes
                     store(lines, to, y[0])
-                    store(lines, to + 6 * lanes, y[1])
-                    store(lines, to + 12 * lanes, y[2])
-                    store(lines, to + 18 * lanes, y[3])
-                    at += pitch
+                    store(lines, to + WINDOW * lanes, y[1])
+                    store(lines, to + 2 * WINDOW * lanes, y[2])
+                    store(lines, to + 3 * WINDOW * lanes, y[3])
                 check = load(checks, p * panel + x)
-                for i in range(4):
-                    at = 4 * line + 6 * i * lanes
-                    y = output_transform(
-                        load(lines, at),
-                        load(lines, at + lanes),
-                        load(lines, at + 2 * lanes),
-                        load(lines, at + 3 * lanes),
-                        load(lines, at + 4 * lanes),
-                        load(lines, at + 5 * lanes),
-                        k,
-                    )
+                for i in range(TILE):
+                    y = output_transform(_load_six(lines, TILE * line + WINDOW * i * lanes, lanes), k)
                     check = check + ((y[0] + y[1]) + (y[2] + y[3]))
                     y_0, y_1, y_2, y_3 = y[0] + b, y[1] + b, y[2] + b, y[3] + b
-                    low_0, low_1, high_0, high_1 = zip_low(y_0, y_2), zip_low(y_1, y_3), zip_high(y_0, y_2), zip_high(y_1, y_3)
+                    low_0, high_0, low_1, high_1 = zip_low(y_0, y_2), zip_high(y_0, y_2), zip_low(y_1, y_3), zip_high(y_1, y_3)
                     to = i * line + TILE * x
                     store(lines, to, zip_low(low_0, low_1))
                     store(lines, to + lanes, zip_high(low_0, low_1))
@@ -428,11 +416,11 @@ def _transform_back(M, g, sizes, panels, tiles, pieces, starts, bias, constants,
                     for x in range(length):
                         out[x] = source[x]
                     to += width
-    for p in range((tiles + panel - 1) // panel):
+    for p in range(starts.size - 1):
         for piece in range(starts[p], starts[p + 1]):
             begin = p * panel + pieces[piece, 0]
             for x in range(begin, begin + pieces[piece, 1]):
-                if not np.isfinite(checks[x]):
+                if checks[x] - checks[x] != 0:  # inf or NaN
                     flags[pieces[piece, 3]] = 1
 
 

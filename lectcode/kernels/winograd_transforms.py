@@ -52,8 +52,9 @@ ROUNDINGS = 4
 
 
 @njit(nogil=True, cache=True)
-def input_transform(d_0, d_1, d_2, d_3, d_4, d_5, constants):
+def input_transform(d, constants):
     """Return B d."""
+    d_0, d_1, d_2, d_3, d_4, d_5 = d
     p, q, pp, qq, ppqq, pp_qq = constants
     p_even, p_odd = d_4 - qq * d_2, p * (d_3 - qq * d_1)
     q_even, q_odd = d_4 - pp * d_2, q * (d_3 - pp * d_1)
@@ -68,17 +69,19 @@ def input_transform(d_0, d_1, d_2, d_3, d_4, d_5, constants):
 
 
 @njit(nogil=True, cache=True)
-def output_transform(m_0, m_1, m_2, m_3, m_4, m_5, constants):
+def output_transform(m, constants):
     """Return A m."""
+    m_0, m_1, m_2, m_3, m_4, m_5 = m
     p, q, pp, qq, ppp, qqq = constants
     p_even, p_odd, q_even, q_odd = m_1 + m_2, m_1 - m_2, m_3 + m_4, m_3 - m_4
     return m_0 + p_even + q_even, p * p_odd + q * q_odd, pp * p_even + qq * q_even, ppp * p_odd + qqq * q_odd + m_5
 
 
 @njit(nogil=True, cache=True)
-def filter_transform(g_0, g_1, g_2, constants):
+def filter_transform(g, constants):
     """Return G g."""
-    zero, p_0, p_1, p_2, q_0, q_1, q_2 = constants
+    g_0, g_1, g_2 = g
+    (zero, p_0, p_1, p_2, q_0, q_1), q_2 = constants
     p_even, p_odd = p_0 * g_0 + p_2 * g_2, p_1 * g_1
     q_even, q_odd = q_0 * g_0 + q_2 * g_2, q_1 * g_1
     return zero * g_0, p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_2
