@@ -426,20 +426,44 @@ def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks,
 
 def refusal(dtype, geometry):
     """Return why this algorithm cannot compute a call, or None."""
-    if dtype.kind != "f":
-        return f"its transforms need fractions, and {dtype} has none"
+    if np.dtype(dtype).kind != "f":
+        return f"its transforms contain fractions, and {np.dtype(dtype)} has none"
     for name, needed in (("kernel_size", (3, 3)), ("stride", (1, 1)), ("dilation", (1, 1)), ("groups", 1)):
         if getattr(geometry, name) != needed:
-            return f"it needs {name} {needed}, not {getattr(geometry, name)}"
+            return f"it needs {name}={needed}, got {getattr(geometry, name)}"
     return None
 
 
 def error_bound(terms, unit):
-    """Return c such that |computed - exact| <= c W, for a sum of `terms` products and W = `magnitude`(...).
+    """Return c such that |computed - exact| <= c W, for a sum of `terms` products a b and W of `magnitude`.
 
-    On its way to an output an entry of the input passes at most ROUNDINGS roundings in each axis of each of the three
-    transforms, one in its product, and those of the sum over channels and the bias. As all of them only add products of
-    entries with the matrices' entries, c is Higham's n u / (1 - n u) for so many roundings (see `direct.error_bound`).
+    On its way to an output an entry of the input or of a filter passes ROUNDINGS roundings in each axis of each transform, one in
+    its product, and those of the sum over channels and the bias: fewer than `terms`. All steps add products with entries
+    of the matrices, so c is Higham's n u / (1 - n u) for so many roundings, see `direct.error_bound`.
     """
-    n = terms + 6 * ROUNDINGS + 1
+    n = terms + 6 * ROUNDINGS
     return n * unit / (1 - n * unit)
+
+
+def magnitude(X, F, bias, geometry, turned):
+    """Return W = |A| sum_c (|G| |F| |G^T|) * (|B| |window| |B^T|) |A^T| + |bias|, by which errors are bounded.
+
+    It is the same for all outputs at the same place of a tile's window: an error may be as large as the largest numbers of the
+    window allow, also at an output that does not see them.
+    """
+    corner, result = geometry.before, geometry.output_size
+    if turned:
+        corner, result = tuple(before - (WINDOW - TILE) for before in corner), geometry.input_size
+        corner = tuple(-start for start in corner)
+        F = F.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+    grid = tuple(-(-length // TILE) for length in result)
+    room = [(max(P, 0), TILE * tiles + WINDOW) for P, tiles in zip(corner, grid, strict=True)]
+    padded = np.pad(np.abs(X), ((0, 0), (0, 0), *room))
+    padded = padded[:, :, max(-corner[0], 0) :, max(-corner[1], 0) :]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW), (2, 3))
+    windows = windows[:, :, : TILE * grid[0] : TILE, : TILE * grid[1] : TILE]
+    a, b, g = (np.abs(matrix).astype(X.dtype) for matrix in (A, B, G))
+    U, V = g @ np.abs(F) @ g.T, b @ windows @ b.T
+    M = np.einsum("rcij,ncyxij->nryxij", U, V)
+    W = (a @ M @ a.T).swapaxes(3, 4).reshape(X.shape[0], F.shape[0], TILE * grid[0], TILE * grid[1])
+    return W[:, :, : result[0], : result[1]] + np.abs(bias)[:, None, None]
