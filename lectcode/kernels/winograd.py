@@ -29,7 +29,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import get_num_threads, njit
 
 from lectcode.kernels import gemm
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
@@ -56,9 +56,12 @@ DEPTH = 128  # channels that the micro-kernel adds at once: their part of a pane
 TILES = 96  # of a task, if there are many
 MANY = 4 * TILES  # tiles of all images
 ZEROS = len(INPUT) + len(OUTPUT) + len(FILTER)  # where the zeros stand among the constants
-# Multiply-adds that take as long as transforming one number of the filters, one window in one channel
-FILTER_COST = 32
-WINDOW_COST = 400
+# Multiply-adds that take as long as transforming one number of F, one window of one channel, one tile of one filter.
+FILTER_COST = 24
+WINDOW_COST = 350
+BACK_COST = 350
+CALL_COST = 1_000_000  # what two steps and their tables cost, whatever the sizes
+SMALL = 2**23  # bytes of workspace that no machine misses
 
 
 class Sizes(NamedTuple):
@@ -292,6 +295,8 @@ def _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace,
         plane = (bands[b, 0] * sizes.channels + c) * sizes.size[0] * sizes.size[1]
         corner = sizes.corner[0] + bands[b, 1], sizes.corner[1]
         pad_plane(X, plane, sizes.size, corner, (1, 1), (1, 1), (bands[b, 2], width), band, bands[b, 3])
+    end = bands[-1, 3] + bands[-1, 2] * width
+    band[end : end + lanes] = 0  # the last vector of the last row reads past it
     for p in range(starts.size - 1):
         # From row to row: a vector holds neighbouring pixels. The second of each pair of lines begins one tile later.
         for piece in range(starts[p], starts[p + 1]):
@@ -299,8 +304,14 @@ def _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace,
                 to, from_ = later * line + TILE * pieces[piece, 0], pieces[piece, 2] + later * TILE
                 for x in range(0, TILE * pieces[piece, 1], lanes):
                     _store_six(lines, to + x, 2 * line, input_transform(_load_six(band, from_ + x, width), k))
+        # Lanes without a tile compute with zeros.
+        tiles = _count(pieces, starts, p)
+        full = (tiles + lanes - 1) // lanes * lanes
+        if tiles < full:
+            for i in range(2 * WINDOW):
+                lines[i * line + TILE * tiles : i * line + TILE * full] = 0
         # From column to column: a vector holds the same pixel of neighbouring tiles.
-        for x in range(0, _count(pieces, starts, p), lanes):
+        for x in range(0, tiles, lanes):
             for i in range(WINDOW):
                 at = 2 * i * line + TILE * x
                 a_0, a_1 = load(lines, at), load(lines, at + lanes)
@@ -422,6 +433,31 @@ def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks,
             for x in range(begin, begin + pieces[piece, 1]):
                 if checks[x] - checks[x] != 0:  # inf or NaN
                     flags[pieces[piece, 3]] = 1
+
+
+def chooses(N, rows, channels, result, itemsize):
+    """Tell whether Winograd is faster than "gemm", by what both do, counted in multiply-adds of one number.
+
+    The products cost 36 for each tile, filter and channel instead of 9 for each output; but a vector is full only if there are
+    enough tiles, and the transforms cost WINDOW_COST for each tile and channel, BACK_COST for each tile and filter, and
+    FILTER_COST for each entry of F. It must also pay that the workspace stays below twice the size of the tensors, or below
+    SMALL bytes.
+    """
+    if min(N, rows, channels, *result) == 0:
+        return False
+    lanes = BYTES // itemsize
+    sizes = plan(N, rows, channels, False, result, (0, 0), result, itemsize)
+    steps = -(-sizes.total // lanes) * lanes
+    products = POSITIONS * steps * channels * rows
+    filters = FILTER_COST * 9 * rows * channels
+    transforms = WINDOW_COST * sizes.total * channels + BACK_COST * sizes.total * rows + filters
+    pixels = N * result[0] * result[1]
+    tensors = (pixels * (rows + channels) + 9 * rows * channels) * itemsize
+    shared, _, own = workspace(sizes)
+    return (
+        products + transforms + CALL_COST < 9 * pixels * channels * rows
+        and (shared + own * get_num_threads()) * itemsize <= max(2 * tensors, SMALL)
+    )
 
 
 def refusal(dtype, geometry):
