@@ -1,6 +1,5 @@
 """Winograd's convolution: near the definition within its stated bound, for every way to cut an image into tiles."""
 
-
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
@@ -185,6 +184,42 @@ def test_says_why_it_does_not_apply(dtype, kernel_size, keywords, message):
         lectcode.conv2d(I, F, **keywords, algorithm="winograd")
 
 
+@pytest.mark.parametrize(
+    ("N", "channels", "rows", "size", "pays"),
+    [
+        (1, 64, 64, 56, True),
+        (1, 512, 512, 28, True),  # with windows first: U as a whole would be larger than all tensors together
+        (8, 512, 512, 7, True),
+        (1, 512, 512, 7, False),  # four tiles fill a quarter of a vector
+        (1, 3, 16, 32, False),  # transforms cost more than three channels save
+        (8, 16, 16, 16, True),
+        (1, 16, 16, 16, False),
+        (0, 64, 64, 56, False),
+        (1, 64, 64, 0, False),
+    ],
+)
+def test_when_it_pays(N, channels, rows, size, pays):
+    """As measured with vectors of 64 bytes; with shorter ones it pays wherever it does with them."""
+    chosen = winograd.chooses(N, rows, channels, (size, size), 4)
+    assert chosen == pays or (not pays and winograd.BYTES < 64)
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+def test_the_workspace_stays_below_twice_the_tensors(itemsize):
+    """Where it is chosen; below SMALL bytes nobody counts."""
+    chosen = 0
+    for N in (1, 8, 64):
+        for channels in (16, 64, 256, 512):
+            for size in (7, 14, 28, 56, 112):
+                if winograd.chooses(N, channels, channels, (size, size), itemsize):
+                    chosen += 1
+                    sizes = winograd.plan(N, channels, channels, False, (size, size), (0, 0), (size, size), itemsize)
+                    shared, first, second = winograd.workspace(sizes)
+                    tensors = 2 * N * channels * size**2 + 9 * channels**2
+                    assert (shared + max(first, second)) * itemsize <= max(2 * tensors * itemsize, winograd.SMALL)
+    assert chosen > 20
+
+
 def test_nothing_to_do():
     for N, C_in, C_out in ((0, 2, 3), (2, 0, 3), (2, 3, 0)):
         assert largest_error(Conv(N, C_in, 5, 6, C_out, 3, 3), np.float64) == [0, 0]
@@ -198,7 +233,7 @@ def test_the_matrices_are_those_of_cook_and_toom_and_the_code_multiplies_with_th
     A, G, B = cook_toom(4, 3, [0, transforms.P, -transforms.P, transforms.Q, -transforms.Q])
     for ours, theirs in ((transforms.A, A), (transforms.G, G), (transforms.B, B)):
         assert (ours == theirs).all()
-    six = getattr(transforms.FILTER, "__getitem__")(slice(6)), transforms.FILTER[6]
+    six = transforms.FILTER[:6], transforms.FILTER[6]
     for function, matrix, constants in (
         (transforms.input_transform, B, transforms.INPUT),
         (transforms.output_transform, A, transforms.OUTPUT),

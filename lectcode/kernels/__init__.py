@@ -15,8 +15,8 @@ class Algorithm:
     grad_filters: Callable  # (G, I, geometry, dF) writes dF
     refusal: Callable  # (dtype, geometry) -> None, or the reason why it does not apply
     error_bound: Callable  # (terms, unit) -> c in |computed - exact| <= c sum |a||b|, or c W of `magnitude`
-    # (X, F, bias, geometry, turned) -> W, for the convolution of X or, turned, the gradient of the input by X. An algorithm that
-    # has it rounds even where all numbers are whole.
+    # (X, F, bias, geometry, turned) -> W, for the convolution of X or, turned, the gradient of the input by X. An
+    # algorithm that has it rounds even where all numbers are whole.
     magnitude: Callable | None = None
 
 
@@ -24,7 +24,11 @@ ALGORITHMS = {
     "direct": Algorithm(direct.forward, direct.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
     "gemm": Algorithm(gemm.forward, gemm.grad_input, gemm_filters.grad_filters, direct.refusal, direct.error_bound),
     "winograd": Algorithm(
-        winograd.forward, winograd.grad_input, gemm_filters.grad_filters, winograd.refusal, winograd.error_bound,
+        winograd.forward,
+        winograd.grad_input,
+        gemm_filters.grad_filters,
+        winograd.refusal,
+        winograd.error_bound,
         winograd.magnitude,
     ),
 }

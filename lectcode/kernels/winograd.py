@@ -1,35 +1,36 @@
 """Winograd's convolution F(4 x 4, 3 x 3): a quarter of the products, for filters of 3 x 3 with stride 1.
 
-The output is cut into tiles of 4 x 4. Each needs a window of 6 x 6 inputs, its neighbours' windows overlap it by two rows or
-columns. With the transforms of `lectcode.kernels.winograd_transforms`
+The output is cut into tiles of 4 x 4. Each needs a window of 6 x 6 inputs, its neighbours' windows overlap it by two
+rows or columns. With the transforms of `lectcode.kernels.winograd_transforms`
 
     U[c_out, c_in] = G F[c_out, c_in] G^T       of each filter
     V[c_in, t]     = B I_pad[c_in, window t] B^T     of each window
     M[c_out, t]    = sum_{c_in} U[c_out, c_in] * V[c_in, t]     entry by entry
     O[c_out, tile t] = A M[c_out, t] A^T + bias
 
-The third line is 36 matrix products, one for each entry ("position") of the 6 x 6 matrices; the micro-kernel computes them.
+The third line is 36 matrix products, one for each entry ("position") of the 6 x 6 matrices; the micro-kernel
+computes them.
 
-Vectors run over tiles. So that none of their lanes is idle, tiles are numbered through all rows and images: a panel of
-neighbouring tiles may end one image and begin the next. The gradient of the input is the same with turned filters, the
-channels of F exchanged, and padding 2 - P, which crops where P > 2.
+Vectors run over tiles. So that none of their lanes is idle, tiles are numbered through all rows and images: a panel
+of neighbouring tiles may end one image and begin the next. The gradient of the input is the same with turned
+filters, the channels of F exchanged, and padding 2 - P, which crops where P > 2.
 
 Transforming costs memory traffic, not time, as long as its results stay near the processor:
 
-- Many tiles: U is computed first. A task transforms the windows of some hundred tiles, multiplies them with one group of
-  filters after the other, and transforms back.
-- Few tiles: V is computed first. A task transforms one group of filters, multiplies V with it, and transforms back. So U
-  never exists as a whole, which would be four times as large as F.
+- Many tiles: U is computed first. A task transforms the windows of some hundred tiles, multiplies them with one
+  group of filters after the other, and transforms back.
+- Few tiles: V is computed first. A task transforms one group of filters, multiplies V with it, and transforms back.
+  So U never exists as a whole, which would be four times as large as F.
 
-An inf, or a number so large that the transforms overflow, would reach all outputs of its tile, as NaN. So images with a result
-that is not finite are computed again by "gemm".
+An inf, or a number so large that the transforms overflow, would reach all outputs of its tile, as NaN. So images
+with a result that is not finite are computed again by "gemm".
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 
 from lectcode.kernels import gemm
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
@@ -96,15 +97,31 @@ def plan(N, rows, channels, turned, size, corner, result, itemsize):
     filters_first = total >= MANY
     tiles = TILES if filters_first else total
     panels = -(-tiles // panel)
-    # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is added.
+    # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
+    # added.
     pitches = (channels * group + lanes, panels * channels * panel + lanes, panels * group * panel + lanes)
     band = (tiles // grid[1] + 2) * WINDOW * (TILE * grid[1] + TILE) + 2 * lanes
-    return Sizes(rows, channels, turned, size, corner, result, grid, total, tiles, filters_first, panel, group, *pitches,
-                 TILE * panel + lanes, band + -band % lanes)
+    return Sizes(
+        rows,
+        channels,
+        turned,
+        size,
+        corner,
+        result,
+        grid,
+        total,
+        tiles,
+        filters_first,
+        panel,
+        group,
+        *pitches,
+        TILE * panel + lanes,
+        band + -band % lanes,
+    )
 
 
 def workspace(sizes):
-    """Return how many numbers are stored: by a call, and by each of its threads, for the first step and for the second."""
+    """Return how many numbers a call stores, and each of its threads, in the first step and in the second."""
     U, V, M = (POSITIONS * pitch for pitch in (sizes.U_pitch, sizes.V_pitch, sizes.M_pitch))
     taps, windows = 9 * sizes.channels * sizes.group, 2 * WINDOW * sizes.line + sizes.band
     if sizes.filters_first:
@@ -147,7 +164,16 @@ def _correlate(X, F, turned, bias, corner, O):
         share(_transform_filters, groups, F.size * FILTER_COST, f, sizes, constants, first, workspace=own)
         tasks = -(-sizes.total // sizes.tiles)
     else:
-        share(_transform_windows, channels, channels * sizes.total * WINDOW_COST, x, sizes, constants, first, workspace=own)
+        share(
+            _transform_windows,
+            channels,
+            channels * sizes.total * WINDOW_COST,
+            x,
+            sizes,
+            constants,
+            first,
+            workspace=own,
+        )
         tasks = groups
     work = sizes.total * channels * rows * POSITIONS
     share(_compute, tasks, work, x, f, first, D, sizes, constants, steps, O.reshape(-1), flags, workspace=more)
@@ -156,7 +182,7 @@ def _correlate(X, F, turned, bias, corner, O):
 
 @lru_cache(8)
 def _constants(dtype, panel, group):
-    """Return the numbers of the transforms and some zeros, and where step k of a product finds its numbers in U and V."""
+    """Return the numbers of the transforms and some zeros, and where step k of a product finds U and V."""
     numbers = [float(number) for number in INPUT + OUTPUT + FILTER]
     constants = np.array(numbers + [0.0] * ROWS, dtype)
     steps = np.concatenate([np.arange(DEPTH) * group, np.arange(DEPTH) * panel])
@@ -208,14 +234,18 @@ def _compute(X, F, given, bias, sizes, constants, steps, O, flags, workspace, fi
 def _cut(sizes, first, last):
     """Cut the tiles first, ..., last - 1 into pieces that lie in one row of tiles and in one panel.
 
-    A piece is (its first place in its panel, number of tiles, place of its windows in the band, image, row and column of its
-    first output). Panel p has the pieces starts[p], ..., starts[p + 1] - 1. A band is what is needed of one image: (image,
-    first row, number of rows, place), its rows being those of the padded source.
+    A piece is (its first place in its panel, number of tiles, place of its windows in the band, image, row and
+    column of its first output). Panel p has the pieces starts[p], ..., starts[p + 1] - 1. A band is what is needed
+    of one image: (image, first row, number of rows, place), its rows being those of the padded source.
     """
     columns = sizes.grid[1]
     width = TILE * columns + TILE
     panels, rows = (last - first + sizes.panel - 1) // sizes.panel, (last - first) // columns + 2
-    pieces, starts, bands = np.empty((rows + panels, 6), np.int64), np.empty(panels + 1, np.int64), np.empty((rows, 4), np.int64)
+    pieces, starts, bands = (
+        np.empty((rows + panels, 6), np.int64),
+        np.empty(panels + 1, np.int64),
+        np.empty((rows, 4), np.int64),
+    )
     count, used, free, place, before = 0, 0, 0, 0, -1
     tile = first
     while tile < last:
@@ -410,7 +440,12 @@ def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks,
                     y = output_transform(_load_six(lines, TILE * line + WINDOW * i * lanes, lanes), k)
                     check = check + ((y[0] + y[1]) + (y[2] + y[3]))
                     y_0, y_1, y_2, y_3 = y[0] + b, y[1] + b, y[2] + b, y[3] + b
-                    low_0, high_0, low_1, high_1 = zip_low(y_0, y_2), zip_high(y_0, y_2), zip_low(y_1, y_3), zip_high(y_1, y_3)
+                    low_0, high_0, low_1, high_1 = (
+                        zip_low(y_0, y_2),
+                        zip_high(y_0, y_2),
+                        zip_low(y_1, y_3),
+                        zip_high(y_1, y_3),
+                    )
                     to = i * line + TILE * x
                     store(lines, to, zip_low(low_0, low_1))
                     store(lines, to + lanes, zip_high(low_0, low_1))
@@ -438,10 +473,10 @@ def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks,
 def chooses(N, rows, channels, result, itemsize):
     """Tell whether Winograd is faster than "gemm", by what both do, counted in multiply-adds of one number.
 
-    The products cost 36 for each tile, filter and channel instead of 9 for each output; but a vector is full only if there are
-    enough tiles, and the transforms cost WINDOW_COST for each tile and channel, BACK_COST for each tile and filter, and
-    FILTER_COST for each entry of F. It must also pay that the workspace stays below twice the size of the tensors, or below
-    SMALL bytes.
+    The products cost 36 for each tile, filter and channel instead of 9 for each output; but a vector is full only if
+    there are enough tiles, and the transforms cost WINDOW_COST for each tile and channel, BACK_COST for each tile
+    and filter, and FILTER_COST for each entry of F. The workspace, with that of one thread, must not exceed twice
+    the size of the tensors or SMALL bytes. Nothing here depends on the number of threads, so neither do results.
     """
     if min(N, rows, channels, *result) == 0:
         return False
@@ -454,9 +489,8 @@ def chooses(N, rows, channels, result, itemsize):
     pixels = N * result[0] * result[1]
     tensors = (pixels * (rows + channels) + 9 * rows * channels) * itemsize
     shared, _, own = workspace(sizes)
-    return (
-        products + transforms + CALL_COST < 9 * pixels * channels * rows
-        and (shared + own * get_num_threads()) * itemsize <= max(2 * tensors, SMALL)
+    return products + transforms + CALL_COST < 9 * pixels * channels * rows and (shared + own) * itemsize <= max(
+        2 * tensors, SMALL
     )
 
 
@@ -473,9 +507,10 @@ def refusal(dtype, geometry):
 def error_bound(terms, unit):
     """Return c such that |computed - exact| <= c W, for a sum of `terms` products a b and W of `magnitude`.
 
-    On its way to an output an entry of the input or of a filter passes ROUNDINGS roundings in each axis of each transform, one in
-    its product, and those of the sum over channels and the bias: fewer than `terms`. All steps add products with entries
-    of the matrices, so c is Higham's n u / (1 - n u) for so many roundings, see `direct.error_bound`.
+    On its way to an output an entry of the input or of a filter passes ROUNDINGS roundings in each axis of each
+    transform, one in its product, and those of the sum over channels and the bias: fewer than `terms`. All steps add
+    products with entries of the matrices, so c is Higham's n u / (1 - n u) for so many roundings, see
+    `direct.error_bound`.
     """
     n = terms + 6 * ROUNDINGS
     return n * unit / (1 - n * unit)
@@ -484,8 +519,8 @@ def error_bound(terms, unit):
 def magnitude(X, F, bias, geometry, turned):
     """Return W = |A| sum_c (|G| |F| |G^T|) * (|B| |window| |B^T|) |A^T| + |bias|, by which errors are bounded.
 
-    It is the same for all outputs at the same place of a tile's window: an error may be as large as the largest numbers of the
-    window allow, also at an output that does not see them.
+    It is the same for all outputs at the same place of a tile's window: an error may be as large as the largest
+    numbers of the window allow, also at an output that does not see them.
     """
     corner, result = geometry.before, geometry.output_size
     if turned:

@@ -1,17 +1,18 @@
 r"""The transforms of Winograd's convolution F(4, 3), one axis at a time.
 
-Four neighbouring outputs y_i = sum_j g_j d_{i+j} of a filter g with three elements need 12 products. But d and g are the
-coefficients of polynomials, and a product of polynomials is known from its values at enough points: with values at the
-points 0, p, -p, q, -q and "infinity" (the leading coefficient) six products are enough,
+Four neighbouring outputs y_i = sum_j g_j d_{i+j} of a filter g with three elements need 12 products. But d and g are
+the coefficients of polynomials, and a product of polynomials is known from its values at enough points: with values
+at the points 0, p, -p, q, -q and "infinity" (the leading coefficient) six products are enough,
 
     y = A ((G g) * (B d)),      A 4 x 6,  G 6 x 3,  B 6 x 6,  * entry by entry.
 
 In two dimensions Y = A ((G g G^T) * (B d B^T)) A^T: 36 products for 16 outputs instead of 144.
 
-Any five points give exact matrices; which they are decides how much rounding hurts. p = 5/8 and q = 3/2 were the best of
-those compared by `tests/test_winograd.py`: less than half the error of the usual 1 and 2. That the choice matters, and
-that it is best made by measuring: B. Barabasz, A. Anderson, K. M. Soodhalter, D. Gregg, "Error analysis and improving the
-accuracy of Winograd convolution for deep neural networks", ACM Transactions on Mathematical Software 46(4), 2020.
+Any five points give exact matrices; which they are decides how much rounding hurts. p = 5/8 and q = 3/2 were the
+best of those compared by `tests/test_winograd.py`: less than half the error of the usual 1 and 2. That the choice
+matters, and that it is best made by measuring: B. Barabasz, A. Anderson, K. M. Soodhalter, D. Gregg, "Error analysis
+and improving the accuracy of Winograd convolution for deep neural networks", ACM Transactions on Mathematical
+Software 46(4), 2020.
 
 Points in pairs p, -p save work: rows p and -p of a matrix share their even and their odd part.
 """
@@ -25,7 +26,8 @@ P, Q = Fraction(5, 8), Fraction(3, 2)
 _POINTS = (Fraction(0), P, -P, Q, -Q)
 _SCALES = (P**2 * Q**2, *2 * (2 * P**2 * (P**2 - Q**2),), *2 * (2 * Q**2 * (Q**2 - P**2),))
 
-# The matrices, exactly. Row k of G evaluates g at point k, divided by the product of the point's distances to the others.
+# The matrices, exactly. Row k of G evaluates g at point k, divided by the product of the point's distances to the
+# others.
 A = np.array([[point**i for point in _POINTS] + [Fraction(int(i == 3))] for i in range(4)])
 G = np.array(
     [[point**j / scale for j in range(3)] for point, scale in zip(_POINTS, _SCALES, strict=True)]
