@@ -197,7 +197,7 @@ def _subjects() -> list[Subject]:
         ),
         Subject("conv2d_grad_bias", "conv", "∂B", _conv_bias(lectcode.conv2d_grad_bias)),
     ]
-    # Formulas run on whole numbers and any geometry, which an algorithm with a `magnitude` does not take: tests/ has it.
+    # Formulas run on whole numbers and any geometry, which an algorithm with a `magnitude` does not take: see tests.
     for name in (name for name, algorithm in ALGORITHMS.items() if algorithm.magnitude is None):
         options = {"algorithm": name}
         found += [
