@@ -152,6 +152,29 @@ def _mask(numbers):
     return ir.Constant(ir.VectorType(_LANE, len(numbers)), numbers)
 
 
+def _pick(choose):
+    """Make a function of two vectors a, b that returns the lanes `choose(count)` of a_0, ..., b_0, ..."""
+
+    @intrinsic
+    def compiled(typing, a, b):
+        def emit(context, builder, signature, arguments):
+            return builder.shuffle_vector(*arguments, _mask(choose(a.llvm.count)))
+
+        return a(a, b), emit
+
+    def plain(a, b):
+        return np.concatenate([a, b])[choose(a.size)]
+
+    return plain if config.DISABLE_JIT else compiled
+
+
+# evens and odds take a row of numbers apart; zip_low and zip_high, a_0 b_0 a_1 b_1 ..., put it together again.
+evens = _pick(lambda count: list(range(0, 2 * count, 2)))
+odds = _pick(lambda count: list(range(1, 2 * count, 2)))
+zip_low = _pick(lambda count: [i // 2 + i % 2 * count for i in range(count)])
+zip_high = _pick(lambda count: [(i + count) // 2 + i % 2 * count for i in range(count)])
+
+
 def _lanewise(sign, instruction):
     """Give vectors an operator; `contract` lets LLVM fuse a product and a sum into one rounding."""
 
