@@ -27,7 +27,11 @@ def extent(node):
     if isinstance(node, nodes.math_block):
         return 0, 1, 0
     classes = set(node.get("classes", ()))
-    if isinstance(node, NOT_READ) or classes & {"exercise", "solution"} or node.get("class") in ("exercise", "solution"):
+    if (
+        isinstance(node, NOT_READ)
+        or classes & {"exercise", "solution"}
+        or node.get("class") in ("exercise", "solution")
+    ):
         return 0, 0, 0
     if "cell" in classes:
         return 0, 0, 0 if classes & FOLDED else 1

@@ -348,7 +348,7 @@ def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dil
     shapes.check_dtypes(I=I, F=F, B=B)
     shapes.check_shape("B", B, "C_out", (C_out,))
     O = np.empty((I.shape[0], C_out, *geometry.input_size), I.dtype)
-    ALGORITHMS["direct"].grad_input(I, F, geometry, O)
+    _choose("auto", I.dtype, geometry).grad_input(I, F, geometry, O)
     with np.errstate(all="ignore"):  # inf - inf is NaN, silently, as in the kernels
         O += B[:, None, None]
     return O
@@ -358,8 +358,8 @@ def _choose(name, dtype, geometry):
     """Return the algorithm called `name`, or the best one for "auto"."""
     if not isinstance(name, str):
         raise TypeError(f"algorithm must be a string, got {type(name).__name__}: {name!r}")
-    if name == "auto":
-        name = "direct"
+    if name == "auto":  # the blocked product; whole numbers of 64 bits have no vectors of their own
+        name = "gemm" if dtype.kind == "f" else "direct"
     if name not in ALGORITHMS:
         raise ValueError(f"algorithm must be 'auto' or one of {sorted(ALGORITHMS)}, got {name!r}")
     reason = ALGORITHMS[name].refusal(dtype, geometry)

@@ -40,7 +40,10 @@ def outlines(text, left, baseline, size):
     parts = []
     for points, code in path.iter_segments(curves=True, simplify=False):
         pairs = zip(points[::2], points[1::2], strict=True)
-        parts.append(words[code] + ("" if code == Outline.CLOSEPOLY else " ".join(f"{x:.2f},{baseline - y:.2f}" for x, y in pairs)))
+        parts.append(
+            words[code]
+            + ("" if code == Outline.CLOSEPOLY else " ".join(f"{x:.2f},{baseline - y:.2f}" for x, y in pairs))
+        )
     return "".join(parts)
 
 

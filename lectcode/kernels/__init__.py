@@ -22,7 +22,7 @@ class Algorithm:
 
 ALGORITHMS = {
     "direct": Algorithm(direct.forward, direct.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
-    "gemm": Algorithm(gemm.forward, gemm.grad_input, gemm_filters.grad_filters, direct.refusal, direct.error_bound),
+    "gemm": Algorithm(gemm.forward, gemm.grad_input, gemm_filters.grad_filters, gemm.refusal, direct.error_bound),
     "winograd": Algorithm(
         winograd.forward,
         winograd.grad_input,

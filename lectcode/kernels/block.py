@@ -65,8 +65,9 @@ def block(rows, vectors):
             column = address(context, builder, columns_type, columns, i)
             line = address(context, builder, lines_type, lines, j)
             D_0 = address(context, builder, D_type, D, d)
-            start = [emit_splat(builder, emit_load(builder, builder.gep(D_0, [INDEX(r)]), number), V)
-                     for r in range(rows)]
+            start = [
+                emit_splat(builder, emit_load(builder, builder.gep(D_0, [INDEX(r)]), number), V) for r in range(rows)
+            ]
 
             before = builder.block
             loop, done = builder.append_basic_block("k"), builder.append_basic_block("done")
@@ -92,8 +93,13 @@ def block(rows, vectors):
 
             builder.position_at_end(done)
             C_0 = address(context, builder, C_type, C, c)
-            places = [[builder.gep(C_0, [builder.add(builder.mul(pitch, INDEX(r)), INDEX(v * V.count))])
-                       for v in range(vectors)] for r in range(rows)]
+            places = [
+                [
+                    builder.gep(C_0, [builder.add(builder.mul(pitch, INDEX(r)), INDEX(v * V.count))])
+                    for v in range(vectors)
+                ]
+                for r in range(rows)
+            ]
             with builder.if_else(add) as (adding, writing):
                 with adding:
                     for r in range(rows):
@@ -106,7 +112,24 @@ def block(rows, vectors):
                             emit_store(builder, new[r][v], places[r][v])
             return context.get_dummy_value()
 
-        arguments = (index, A, index, index, columns, index, B, index, lines, index, C, index, index, D, index, types.boolean)
+        arguments = (
+            index,
+            A,
+            index,
+            index,
+            columns,
+            index,
+            B,
+            index,
+            lines,
+            index,
+            C,
+            index,
+            index,
+            D,
+            index,
+            types.boolean,
+        )
         return types.void(*arguments), emit
 
     def plain(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add):
@@ -114,7 +137,9 @@ def block(rows, vectors):
         for r in range(rows):
             sums = within(D, d + r, 1).repeat(width)
             for k in range(K):
-                sums += within(A, a + r * row + within(columns, i + k, 1)[0], 1)[0] * within(B, b + within(lines, j + k, 1)[0], width)
+                sums += within(A, a + r * row + within(columns, i + k, 1)[0], 1)[0] * within(
+                    B, b + within(lines, j + k, 1)[0], width
+                )
             result = within(C, c + r * pitch, width)
             result[:] = result + sums if add else sums
 

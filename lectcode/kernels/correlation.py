@@ -118,8 +118,15 @@ def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
 
 
 def _axes(geometry):
-    return zip(geometry.input_size, geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before,
-               geometry.output_size, strict=True)
+    return zip(
+        geometry.input_size,
+        geometry.kernel_size,
+        geometry.stride,
+        geometry.dilation,
+        geometry.before,
+        geometry.output_size,
+        strict=True,
+    )
 
 
 def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
@@ -134,14 +141,25 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     width = columns + x.reach
     # the source itself serves if it has every row and column that is met, and no others
     padded = not (
-        x.stride == 1 and x.corner == 0 and x.size == width and y.corner == 0
-        and (steps - 1 + y.reach) * y.stride < y.size and block > 1 and y.size * x.size >= lanes
+        x.stride == 1
+        and x.corner == 0
+        and x.size == width
+        and y.corner == 0
+        and (steps - 1 + y.reach) * y.stride < y.size
+        and block > 1
+        and y.size * x.size >= lanes
     )
     size, O_row, O_column, line = (y.size, x.size), y.scale * x.result, x.scale, y.stride * x.size
     columns_parts = [(begin, end, start, taps) for begin, end, start, taps in x.parts]
     rows_parts = y.parts
-    if not padded and width == columns and y.stride == 1 and y.reach == 0 and y.scale == x.scale == 1 \
-            and columns == x.result:
+    if (
+        not padded
+        and width == columns
+        and y.stride == 1
+        and y.reach == 0
+        and y.scale == x.scale == 1
+        and columns == x.result
+    ):
         # one long row per plane: bands may begin anywhere
         steps, columns, width = steps * columns, 1, 1
         (tap_y,), (tap_x,) = y.parts[0][3], x.parts[0][3]
@@ -206,9 +224,43 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         (min(DEPTH, K) + 1) * stripe if packed else 0,
         -(-blocks // splits) * block * stripe,
     )
-    sizes = Sizes(N, groups, rows, channels, block, splits, images, bands, band, steps, padded, packed, size,
-                  (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent, plane, line,
-                  y.result * x.result, O_row, O_column, pack, 1 if pack else filters[0], filters[2], workspace)
+    sizes = Sizes(
+        N,
+        groups,
+        rows,
+        channels,
+        block,
+        splits,
+        images,
+        bands,
+        band,
+        steps,
+        padded,
+        packed,
+        size,
+        (y.corner, x.corner),
+        (y.stride, x.stride),
+        (y.phases, x.phases),
+        extent,
+        plane,
+        line,
+        y.result * x.result,
+        O_row,
+        O_column,
+        pack,
+        1 if pack else filters[0],
+        filters[2],
+        workspace,
+    )
     tasks = -(-N // images) * bands * groups * splits
-    return Plan(sizes, np.array(parts), np.concatenate(lines), np.concatenate(columns_of), np.array(chosen, np.int64), filters, tasks,
-                N * groups * rows * channels * work, any(part[-1] == 0 for part in parts))
+    return Plan(
+        sizes,
+        np.array(parts),
+        np.concatenate(lines),
+        np.concatenate(columns_of),
+        np.array(chosen, np.int64),
+        filters,
+        tasks,
+        N * groups * rows * channels * work,
+        any(part[-1] == 0 for part in parts),
+    )

@@ -37,6 +37,11 @@ def grad_input(G, F, geometry, dI):
     _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
 
 
+def refusal(dtype, geometry):
+    """Return why this algorithm cannot compute a call, or None."""
+    return None if dtype.kind == "f" else f"its vectors hold float32 or float64, got {dtype}"
+
+
 def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
     if O.size == 0:
@@ -112,8 +117,17 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
             for image in range(images):
                 for c in range(sizes.channels):
                     X_plane = ((n + image) * sizes.groups + group) * sizes.channels + c
-                    pad_plane(X, X_plane * sizes.size[0] * sizes.size[1], sizes.size, corner, sizes.stride, sizes.phases,
-                              sizes.extent, padded, image * image_distance + c * sizes.plane)
+                    pad_plane(
+                        X,
+                        X_plane * sizes.size[0] * sizes.size[1],
+                        sizes.size,
+                        corner,
+                        sizes.stride,
+                        sizes.phases,
+                        sizes.extent,
+                        padded,
+                        image * image_distance + c * sizes.plane,
+                    )
         else:
             source = n * image_distance + group * sizes.channels * sizes.plane + i * sizes.line
         O_image = sizes.groups * sizes.rows * sizes.O_plane
@@ -172,20 +186,80 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                             c = (b - first_block) * block * stripe
                             o = O_here + row * sizes.O_plane + places[0, 0]
                             for x in range(0, direct, width):
-                                multiply_add_3(depth, A, a, sizes.A_row, columns, table + k, panel, x, dense, 0,
-                                               O, o + x, sizes.O_plane, D, d, k > 0)
+                                multiply_add_3(
+                                    depth,
+                                    A,
+                                    a,
+                                    sizes.A_row,
+                                    columns,
+                                    table + k,
+                                    panel,
+                                    x,
+                                    dense,
+                                    0,
+                                    O,
+                                    o + x,
+                                    sizes.O_plane,
+                                    D,
+                                    d,
+                                    k > 0,
+                                )
                             for x in range(direct, stop - begin, width):
                                 vectors = (stop - begin - x + lanes - 1) // lanes
                                 if sizes.packed:
-                                    _multiply(depth, A, a, sizes.A_row, columns, table + k, panel, x, dense, 0,
-                                              C, c + x, stripe, D, d, k > 0, block, vectors)
+                                    _multiply(
+                                        depth,
+                                        A,
+                                        a,
+                                        sizes.A_row,
+                                        columns,
+                                        table + k,
+                                        panel,
+                                        x,
+                                        dense,
+                                        0,
+                                        C,
+                                        c + x,
+                                        stripe,
+                                        D,
+                                        d,
+                                        k > 0,
+                                        block,
+                                        vectors,
+                                    )
                                 else:
-                                    _multiply(depth, A, a, sizes.A_row, columns, table + k, padded, X_image + begin + x,
-                                              lines, table + k, C, c + x, stripe, D, d, k > 0, block, vectors)
+                                    _multiply(
+                                        depth,
+                                        A,
+                                        a,
+                                        sizes.A_row,
+                                        columns,
+                                        table + k,
+                                        padded,
+                                        X_image + begin + x,
+                                        lines,
+                                        table + k,
+                                        C,
+                                        c + x,
+                                        stripe,
+                                        D,
+                                        d,
+                                        k > 0,
+                                        block,
+                                        vectors,
+                                    )
                     for b in range(first_block, last_block):
                         row = min(b * block, sizes.rows - block)
                         direct = whole if row == b * block else 0
                         if direct < stop - begin:
                             for r in range(block):
-                                unpack(C, ((b - first_block) * block + r) * stripe, direct, places, count, sizes.O_column, O,
-                                       O_here + (row + r) * sizes.O_plane)
+                                unpack(
+                                    C,
+                                    ((b - first_block) * block + r) * stripe,
+                                    direct,
+                                    places,
+                                    count,
+                                    sizes.O_column,
+                                    O,
+                                    O_here + (row + r) * sizes.O_plane,
+                                )

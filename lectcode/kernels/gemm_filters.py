@@ -103,8 +103,17 @@ def _grad_filters(G, X, sizes, shifts, dF, workspace, first, last):
             if sizes.padded:
                 corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
                 for c in range(c_0, c_1):
-                    pad_plane(X, (X_image + c) * sizes.size[0] * sizes.size[1], sizes.size, corner, sizes.stride,
-                              sizes.phases, sizes.extent, padded, (c - c_0) * sizes.plane)
+                    pad_plane(
+                        X,
+                        (X_image + c) * sizes.size[0] * sizes.size[1],
+                        sizes.size,
+                        corner,
+                        sizes.stride,
+                        sizes.phases,
+                        sizes.extent,
+                        padded,
+                        (c - c_0) * sizes.plane,
+                    )
             source = 0 if sizes.padded else (X_image + c_0) * sizes.plane + i * sizes.line
             pixels = (end - i) * sizes.columns
             G_band = (n * sizes.groups + group) * sizes.rows * G_plane + i * sizes.columns
@@ -123,7 +132,9 @@ def _grad_filters(G, X, sizes, shifts, dF, workspace, first, last):
                         cuts = cut(begin, stop, sizes.columns, sizes.columns, end - i, 0, sizes.line, 1, pieces)
                     number = plan_moves(pieces, cuts, lanes, sizes.padded, moves)
                     if sizes.padded:
-                        pack_transposed(padded, source, lines, vectors * lanes, pieces, cuts, moves, number, panel, width)
+                        pack_transposed(
+                            padded, source, lines, vectors * lanes, pieces, cuts, moves, number, panel, width
+                        )
                     else:
                         pack_transposed(X, source, lines, vectors * lanes, pieces, cuts, moves, number, panel, width)
                     for b in range(blocks):
@@ -132,13 +143,81 @@ def _grad_filters(G, X, sizes, shifts, dF, workspace, first, last):
                         g = G_band + row * G_plane + begin
                         c = ((j - j_0) // width * blocks + b) * block * width
                         if block == 1:
-                            multiply_add_row(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
+                            multiply_add_row(
+                                stop - begin,
+                                G,
+                                g,
+                                G_plane,
+                                following,
+                                0,
+                                panel,
+                                0,
+                                dense,
+                                0,
+                                C,
+                                c,
+                                width,
+                                none,
+                                0,
+                                True,
+                            )
                         elif vectors >= VECTORS:
-                            multiply_add_3(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
+                            multiply_add_3(
+                                stop - begin,
+                                G,
+                                g,
+                                G_plane,
+                                following,
+                                0,
+                                panel,
+                                0,
+                                dense,
+                                0,
+                                C,
+                                c,
+                                width,
+                                none,
+                                0,
+                                True,
+                            )
                         elif vectors == 2:
-                            multiply_add_2(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
+                            multiply_add_2(
+                                stop - begin,
+                                G,
+                                g,
+                                G_plane,
+                                following,
+                                0,
+                                panel,
+                                0,
+                                dense,
+                                0,
+                                C,
+                                c,
+                                width,
+                                none,
+                                0,
+                                True,
+                            )
                         else:
-                            multiply_add_1(stop - begin, G, g, G_plane, following, 0, panel, 0, dense, 0, C, c, width, none, 0, True)
+                            multiply_add_1(
+                                stop - begin,
+                                G,
+                                g,
+                                G_plane,
+                                following,
+                                0,
+                                panel,
+                                0,
+                                dense,
+                                0,
+                                C,
+                                c,
+                                width,
+                                none,
+                                0,
+                                True,
+                            )
         for j in range(j_0, j_1, width):
             for b in range(blocks):
                 row = max(min(b * block, sizes.rows - block), 0)
@@ -154,16 +233,29 @@ def plan(N, rows, channels, geometry, itemsize):
     """Choose tasks and tables."""
     y, x = (
         forward_axis(*axis)
-        for axis in zip(geometry.input_size, geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before,
-                        geometry.output_size, strict=True)
+        for axis in zip(
+            geometry.input_size,
+            geometry.kernel_size,
+            geometry.stride,
+            geometry.dilation,
+            geometry.before,
+            geometry.output_size,
+            strict=True,
+        )
     )
     lanes = BYTES // itemsize
     width = VECTORS * lanes
     block = ROWS if rows >= ROWS else 1
     steps, columns = y.steps, x.steps
     line = columns + x.reach
-    padded = not (x.stride == 1 and x.corner == 0 and x.size == line and y.corner == 0
-                  and (steps - 1 + y.reach) * y.stride < y.size and y.size * x.size >= lanes)
+    padded = not (
+        x.stride == 1
+        and x.corner == 0
+        and x.size == line
+        and y.corner == 0
+        and (steps - 1 + y.reach) * y.stride < y.size
+        and y.size * x.size >= lanes
+    )
     shifts = []
     for _, y_shift, f in y.parts[0][3]:
         for _, x_shift, g in x.parts[0][3]:
@@ -184,7 +276,9 @@ def plan(N, rows, channels, geometry, itemsize):
     extent = (band + y.reach, line)
     plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
     table = [
-        ((f * x.phases + g) * extent[0] + y_shift) * line + x_shift if padded else (y_shift * y.stride + f) * x.size + x_shift
+        ((f * x.phases + g) * extent[0] + y_shift) * line + x_shift
+        if padded
+        else (y_shift * y.stride + f) * x.size + x_shift
         for y_shift, f, x_shift, g in shifts
     ]
     channels_touched = (wide - 1) // len(shifts) + 2
@@ -193,7 +287,26 @@ def plan(N, rows, channels, geometry, itemsize):
         (DEPTH + lanes) * width,
         wide * -(-rows // block) * block,
     )
-    sizes = Sizes(N, geometry.groups, rows, channels, block, parts, bands, band, steps, columns, wide, padded,
-                  (y.size, x.size), (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent, plane,
-                  line if padded else y.stride * x.size, workspace)
+    sizes = Sizes(
+        N,
+        geometry.groups,
+        rows,
+        channels,
+        block,
+        parts,
+        bands,
+        band,
+        steps,
+        columns,
+        wide,
+        padded,
+        (y.size, x.size),
+        (y.corner, x.corner),
+        (y.stride, x.stride),
+        (y.phases, x.phases),
+        extent,
+        plane,
+        line if padded else y.stride * x.size,
+        workspace,
+    )
     return sizes, np.array(table, np.int64)

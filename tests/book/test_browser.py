@@ -89,7 +89,9 @@ def test_axe_finds_nothing_that_is_ours(visit, size, scheme):
 def test_a_listed_leftover_is_still_there(browser, address, rule, begin, name, reason):
     with Visit(browser, f"{address}/{name}.html") as visit:
         found = [(a, html) for a, html, _ in faults.of_accessibility(visit.page)]
-    assert any(a == rule and html.startswith(begin) for a, html in found), f"no longer true, take it off the list: {reason}"
+    assert any(a == rule and html.startswith(begin) for a, html in found), (
+        f"no longer true, take it off the list: {reason}"
+    )
 
 
 def test_some_pages_have_what_is_asked_of_all(address, browser):
@@ -116,7 +118,11 @@ PLANTED = [
     (faults.of_width, '<p style="width: 500px">long</p>', "the page is"),
     (faults.of_width, '<div style="overflow-x: clip; width: 99%"></div><p style="width: 450px">long</p>', "<p class"),
     (faults.of_pictures, '<img src="none.webp" alt="A picture that nobody will ever see here.">', "not loaded"),
-    (faults.of_pictures, '<img src="{pixel}" alt="A picture that is one pixel and no more than that.">', "only 1 pixels"),
+    (
+        faults.of_pictures,
+        '<img src="{pixel}" alt="A picture that is one pixel and no more than that.">',
+        "only 1 pixels",
+    ),
     (faults.of_pictures, '<img src="{wide}" alt="Grey.">', "not described"),
     (
         faults.of_pictures,
