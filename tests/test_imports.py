@@ -16,7 +16,7 @@ ARROWS = {
     "lectcode.reference": {"numpy"},
     "lectcode.shapes": {"numpy"},
     "lectcode.gradcheck": {"numpy"},
-    "lectcode.kernels": {"numpy", "numba", "lectcode.kernels"},
+    "lectcode.kernels": {"numpy", "numba", "llvmlite", "lectcode.kernels"},
     "lectcode.conv": {"numpy", "lectcode.shapes", "lectcode.kernels"},
     "lectcode.pool": {"numpy", "numba", "lectcode.shapes", "lectcode.kernels"},
     "lectcode.nn": {"numpy", "lectcode"},

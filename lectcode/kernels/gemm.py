@@ -1,13 +1,16 @@
 """Convolution and its gradients as matrix products, computed block by block.
 
 For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix, and the matrix whose columns are the
-windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns into a
-panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would cost more than
+windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns
+into a
+panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would cost
+more than
 it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows is thrown away.
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`.
 
-The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed matrix of
+The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed
+matrix of
 windows; its columns stand in the order of F.
 
 Every sum is added in blocks of DEPTH, in the order of k: a result does not depend on stripes, tasks or threads.
@@ -16,7 +19,7 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import get_num_threads, njit
 
-from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
+from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
 from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
 from lectcode.kernels.simd import BYTES
@@ -25,7 +28,7 @@ from lectcode.kernels.threads import share
 
 def forward(I, F, B, geometry, O):
     """Write the convolution of I with F, plus B, into O."""
-    C_out, channels, K_h, K_w = F.shape
+    C_out, channels = F.shape[:2]
     plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
     _product(I, F, B, plan, O)
 
@@ -178,10 +181,8 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                             # the last block may begin earlier: it computes some rows twice
                             row = min(b * block, sizes.rows - block)
                             d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
-                            if sizes.A_packed:
-                                a = A_part + b * block * K
-                            else:
-                                a = group * sizes.A_group + row * sizes.A_row
+                            unpacked = group * sizes.A_group + row * sizes.A_row
+                            a = A_part + b * block * K if sizes.A_packed else unpacked
                             direct = whole if row == b * block else 0
                             c = (b - first_block) * block * stripe
                             o = O_here + row * sizes.O_plane + places[0, 0]

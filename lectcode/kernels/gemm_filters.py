@@ -2,7 +2,8 @@
 
     dF[c_out, j] = sum_{n, x} G[n, c_out, x] window[n, x, j]        x a pixel, j = (c_in, k_h, k_w)
 
-The micro-kernel wants neighbouring j for each x, so the windows are packed transposed. Its sums, `ROWS` filters times three vectors
+The micro-kernel wants neighbouring j for each x, so the windows are packed transposed. Its sums, `ROWS` filters times
+three vectors
 of j, are added to a block of dF that stays in the second-level cache while a task goes through its pixels.
 
 Few columns j leave few tasks. Then the pixels are divided too, always into the same parts for the same geometry, and

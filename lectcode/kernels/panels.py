@@ -1,7 +1,8 @@
 """Moving numbers into the order in which the micro-kernel reads them.
 
 The micro-kernel wants, for each k, vectors of neighbouring pixels. In a convolution these stand in rows of the padded
-input, shifted by the position of the filter's element; a stride would tear them apart. So the input is copied once, padded,
+input, shifted by the position of the filter's element; a stride would tear them apart. So the input is copied once,
+padded,
 its rows and columns sorted by row mod S and column mod S ("phases"): then the pixels that one filter element meets at
 neighbouring outputs are neighbours again, whatever the stride. From there they are copied to a panel that stays in the
 nearest cache.
@@ -17,7 +18,8 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
     """Copy one plane, padded with zeros and sorted by phase.
 
     Phase (f, g) is an image of `extent` pixels, the phases follow each other, and
-    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such pixel.
+    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such
+    pixel.
     """
     (H, W), (S_h, S_w), (height, width) = size, stride, extent
     for f in range(phases[0]):
@@ -75,10 +77,13 @@ def cut(begin, end, columns, line, rows, image, row, column, pieces):
 
 @njit(nogil=True, cache=True)
 def plan_moves(pieces, cuts, lanes, overhang, moves):
-    """List the vectors that copy all pieces one after the other; return their number, negative if there is no such list.
+    """List the vectors that copy all pieces one after the other; return their number, negative if there is no such
+    list.
 
-    moves[i] = where a vector is read, and to which position it is written. With `overhang` the last vector of a piece may
-    reach past its end: the next piece overwrites what it wrote. Without, it begins earlier and copies some pixels twice, for which
+    moves[i] = where a vector is read, and to which position it is written. With `overhang` the last vector of a piece
+    may
+    reach past its end: the next piece overwrites what it wrote. Without, it begins earlier and copies some pixels
+    twice, for which
     the piece must be one vector long.
     """
     count = 0
@@ -136,7 +141,8 @@ def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, 
 def pack_filters(F, rows, channels, row, column, group, taps, block, A, first, last):
     """Write filters in the order of the micro-kernel, for the channels first, ..., last - 1 of all groups.
 
-    A[((b channels + c) T + t) block + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b counts the
+    A[((b channels + c) T + t) block + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b
+    counts the
     blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier.
     """
     blocks = (rows + block - 1) // block

@@ -25,7 +25,7 @@ def work(array):
 def dense(geometry):
     """Tell whether the windows cover little more than the input, so that a copy with its surroundings is small."""
     height, width = maximum.frame_of(geometry.output_size, geometry.kernel_size, geometry.stride, geometry.dilation)
-    (H, W), (K_h, K_w), (H_out, W_out) = geometry.input_size, geometry.kernel_size, geometry.output_size
+    (H, W), (K_h, K_w) = geometry.input_size, geometry.kernel_size
     return height * width <= 4 * (H + K_h) * (W + K_w) and max(height * width, H * W) <= 2**31
 
 

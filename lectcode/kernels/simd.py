@@ -1,7 +1,8 @@
 """Vectors as wide as the host's registers, in plain Numba code.
 
 Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
-register full of floats: `load` reads it, `store` writes it, `splat` fills it with one number, and +, - and * work lane by
+register full of floats: `load` reads it, `store` writes it, `splat` fills it with one number, and +, - and * work
+lane by
 lane. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
 
 Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.

@@ -17,7 +17,9 @@ CHAPTER = "chapters/conv-gradient-input"
 
 
 def weights(browser, url):
-    """Return what a first visit transfers that reads the page to its end: bytes by path, compressed as they were sent."""
+    """Return what a first visit transfers that reads the page to its end: bytes by path, compressed as they were
+    sent.
+    """
     sizes = {}
     with Visit(browser, "about:blank", viewport=SIZES["desktop"]) as visit:
         session = visit.context.new_cdp_session(visit.page)

@@ -1,4 +1,6 @@
-"""The aids of a page: the time is computed by the stated rule, the links lead somewhere, the citation is that of the book."""
+"""The aids of a page: the time is computed by the stated rule, the links lead somewhere, the citation is that of the
+book.
+"""
 
 import re
 from urllib.parse import parse_qs, urlsplit
