@@ -19,6 +19,7 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import get_num_threads, njit
 
+from lectcode.kernels import direct
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
 from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
@@ -28,6 +29,9 @@ from lectcode.kernels.threads import share
 
 def forward(I, F, B, geometry, O):
     """Write the convolution of I with F, plus B, into O."""
+    if I.size == 0 or F.size == 0:  # nothing to multiply
+        direct.forward(I, F, B, geometry, O)
+        return
     C_out, channels = F.shape[:2]
     plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
     _product(I, F, B, plan, O)
@@ -35,6 +39,12 @@ def forward(I, F, B, geometry, O):
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
+    # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(F.sum())
+    if G.size == 0 or F.size == 0 or dI.size == 0 or not finite:
+        direct.grad_input(G, F, geometry, dI)
+        return
     C_out, channels = F.shape[:2]
     plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
     _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
@@ -47,12 +57,8 @@ def refusal(dtype, geometry):
 
 def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
-    if O.size == 0:
-        return
-    if plan.gaps or F.size == 0:
+    if plan.gaps:
         O[...] = D[:, None, None]
-    if F.size == 0:
-        return
     sizes = plan.sizes
     A = _packed(F, plan) if sizes.A_packed else F.reshape(-1)
     D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
