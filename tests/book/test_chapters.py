@@ -116,7 +116,7 @@ def test_the_misprints_of_the_lecture_occur_in_no_chapter():
     assert misprints.search("Conbine")
     assert misprints.search("The the size")
     prose = {
-        name: re.sub(r"(?s)```\{code-cell\}.*?^```|\$[^$]*\$|`[^`]*`|\|[^\n]*", "", text)
+        name: re.sub(r"(?s)```\{code-cell\}.*?^```|\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\|[^\n]*", "", text)
         for name, text in PAGES.items()
     }
     assert {name: m.group() for name, text in prose.items() if (m := misprints.search(text))} == {}
