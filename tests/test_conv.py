@@ -197,3 +197,15 @@ def test_a_new_algorithm_is_found_by_name_and_may_refuse(monkeypatch):
         lectcode.conv2d(I, F, algorithm="gemm")
     with pytest.raises(ValueError, match=r"must be 'auto' or one of \['direct', 'gemm', 'winograd'\], got 'fft'"):
         lectcode.conv2d(I, F, algorithm="fft")
+
+
+def test_padding_below_the_image_alone_is_padding():
+    """Steps of 4 rows from row 0 end before the last row, but their windows reach the padding."""
+    case = {"stride": (4, 1), "padding": ((0, 1), (0, 0))}
+    rng = np.random.default_rng(0)
+    I, F = integers(rng, 2, 3, 9, 3, dtype=np.float64), integers(rng, 9, 3, 2, 2, dtype=np.float64)
+    O = lectcode.conv2d(I, F, **case)
+    np.testing.assert_array_equal(O, reference.conv2d(I, F, **case))
+    np.testing.assert_array_equal(
+        lectcode.conv2d_grad_filters(O, I, 2, **case), reference.conv2d_grad_filters(O, I, 2, **case)
+    )

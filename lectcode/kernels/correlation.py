@@ -38,6 +38,12 @@ class Axis(NamedTuple):
     result: int  # its size
     parts: list
 
+    @property
+    def last(self):
+        """The last padded row that any step meets, counted from the corner."""
+        ahead = max((shift * self.stride + phase for *_, taps in self.parts for _, shift, phase in taps), default=0)
+        return (self.steps - 1) * self.stride + ahead
+
 
 def forward_axis(size, K, S, D, before, outputs):
     """Return the axis of a convolution."""
@@ -148,7 +154,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         and x.corner == 0
         and x.size == width
         and y.corner == 0
-        and (steps - 1 + y.reach) * y.stride < y.size
+        and y.last < y.size
         and block > 1
         and y.size * x.size >= lanes
     )

@@ -254,7 +254,7 @@ def plan(N, rows, channels, geometry, itemsize):
         and x.corner == 0
         and x.size == line
         and y.corner == 0
-        and (steps - 1 + y.reach) * y.stride < y.size
+        and y.last < y.size
         and y.size * x.size >= lanes
     )
     shifts = []
