@@ -72,8 +72,8 @@ def test_no_page_loads_what_it_does_not_use(site):
     pages = {page.relative_to(site).as_posix(): page.read_text("utf8") for page in site.rglob("*.html")}
     assert not [name for name, text in pages.items() if "fontawesome.js" in text]
     assert [name for name, text in pages.items() if "searchindex.js" in text] == ["search.html"]
-    assert "proof.css" in pages["chapters/pooling.html"]
-    assert "proof.css" not in pages["chapters/api.html"]
+    assert "exercise.css" in pages["chapters/pooling.html"]
+    assert "exercise.css" not in pages["chapters/api.html"]
     assert not list(site.rglob("*.map"))
 
 
