@@ -124,40 +124,28 @@ def _key(bits, position):
     return (order << 32) | (0xFFFFFFFF - position)
 
 
-@njit(nogil=True, cache=True)
-def _keys(image, frame_size, dilation, before, frame):
-    """Write the keys of the image's pixels into the frame, like `_surround`: outside stand keys from inside."""
-    (H, W), (height, width), left = image.shape, frame_size, before[1]
-    right = min(left + W, width)
-    for r in range(height):
-        u = _nearest(r - before[0], H, dilation[0])
-        row, line = image[u], frame[r * width : (r + 1) * width]
-        for c in range(left):
-            v = _nearest(c - left, W, dilation[1])
-            line[c] = _key(row[v], u * W + v)
-        inner = line[left:right]
-        for v in range(right - left):
-            inner[v] = _key(row[v], u * W + v)
-        for c in range(right, width):
-            v = _nearest(c - left, W, dilation[1])
-            line[c] = _key(row[v], u * W + v)
-
-
 @njit(nogil=True, cache=True, error_model="numpy")
 def backward(G, bits, kernel_size, stride, dilation, before, dI, first, last):
     """Write the gradients of planes first, ..., last - 1; `bits` is the float32 input, read as integers."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w) = kernel_size, stride, dilation
     H, W = bits.shape[1:]
     H_out, W_out = G.shape[1:]
-    height, pitch = frame_of((H_out, W_out), kernel_size, stride, dilation)
-    frame = np.empty(height * pitch, np.int64)
-    span = (K_h - 1) * D_h
+    frame_size = frame_of((H_out, W_out), kernel_size, stride, dilation)
+    framed = before[0] > 0 or before[1] > 0 or frame_size[0] > H or frame_size[1] > W
+    pitch, span = frame_size[1] if framed else W, (K_h - 1) * D_h
+    keys = np.empty(H * W, np.int64)
+    frame = np.empty(frame_size[0] * frame_size[1] if framed else 0, np.int64)
     band = 1 if pitch > WIDE else max(1, min(H_out, (BAND // pitch - span) // S_h + 1))
     room = ((band - 1) * S_h + span + 1) * pitch
     one, two = np.empty(room, np.int64), np.empty(room, np.int64)
     solid = K_w == pitch and D_h == 1 and D_w == 1  # whole rows: a window is one stretch of the line
     for plane in range(first, last):  # plane alone writes dI[plane]
-        _keys(bits[plane], (height, pitch), dilation, before, frame)
+        x, pixels = keys, bits[plane].reshape(H * W)
+        for p in range(H * W):
+            keys[p] = _key(pixels[p], p)
+        if framed:
+            _surround(keys.reshape(H, W), frame_size, dilation, before, frame)
+            x = frame
         d = dI[plane].reshape(H * W)
         d[:] = 0
         for h_0 in range(0, H_out, band):
@@ -166,7 +154,7 @@ def backward(G, bits, kernel_size, stride, dilation, before, dI, first, last):
             axes = (K_h, D_h * pitch, reach + (K_w - 1) * D_w), (K_w, D_w, reach)
             if solid:
                 axes = (K_h * K_w, 1, reach), (1, 1, reach)
-            maxima = _slide(frame[h_0 * S_h * pitch :], axes, one, two)
+            maxima = _slide(x[h_0 * S_h * pitch :], axes, one, two)
             for h in range(rows):
                 g, picked = G[plane, h_0 + h], maxima[h * S_h * pitch :]
                 for w in range(W_out):

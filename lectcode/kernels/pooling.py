@@ -17,9 +17,9 @@ def planes(array):
     return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
 
 
-def work(array):
-    """Weigh a call: the time of 4 multiply-adds for each pixel read or written."""
-    return 4 * array.size
+def work(image, pixel):
+    """Weigh a call by its pixels, each of which takes as long as `pixel` multiply-adds (measured)."""
+    return pixel * image.size
 
 
 def dense(geometry):
@@ -33,31 +33,31 @@ def max_forward(I, geometry, O):
     """Write the largest value of each window into O."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     kernel = maximum.forward if dense(geometry) else _max_forward
-    share(kernel, O.shape[0] * O.shape[1], work(I), planes(I), *window, planes(O))
+    share(kernel, O.shape[0] * O.shape[1], work(I, 4), planes(I), *window, planes(O))
 
 
 def max_backward(G, I, geometry, dI):
     """Write into dI the sum of G over the windows that each pixel wins."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     if quarters.applies(geometry):
-        share(quarters.backward, G.shape[0] * G.shape[1], work(I), planes(G), planes(I), planes(dI))
+        share(quarters.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), planes(dI))
         return
     kernel = _max_backward
     if I.dtype == np.float32 and dense(geometry):
         kernel, I = maximum.backward, I.view(np.int32)
-    share(kernel, G.shape[0] * G.shape[1], work(I), planes(G), planes(I), *window, planes(dI))
+    share(kernel, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
 
 
 def avg_forward(I, divisors, geometry, O):
     """Write the sum of each window, divided by its divisor, into O."""
     window = geometry.kernel_size, geometry.stride, geometry.before
-    share(average.forward, O.shape[0] * O.shape[1], work(I), planes(I), divisors, *window, planes(O))
+    share(average.forward, O.shape[0] * O.shape[1], work(I, 8), planes(I), divisors, *window, planes(O))
 
 
 def avg_backward(G, divisors, geometry, dI):
     """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
     window = geometry.kernel_size, geometry.stride, geometry.before
-    share(average.backward, G.shape[0] * G.shape[1], work(dI), planes(G), divisors, *window, planes(dI))
+    share(average.backward, G.shape[0] * G.shape[1], work(dI, 8), planes(G), divisors, *window, planes(dI))
 
 
 @njit(nogil=True, cache=True)
