@@ -470,6 +470,7 @@ def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks,
                     flags[pieces[piece, 3]] = 1
 
 
+@lru_cache(512)
 def chooses(N, rows, channels, result, itemsize):
     """Tell whether Winograd is faster than "gemm", by what both do, counted in multiply-adds of one number.
 
