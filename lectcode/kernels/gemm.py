@@ -19,8 +19,8 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import get_num_threads, njit
 
-from lectcode.kernels import direct
-from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
+from lectcode.kernels import direct, narrow
+from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
 from lectcode.kernels.simd import BYTES
@@ -64,7 +64,8 @@ def _product(X, F, D, plan, O):
     D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
     D.flags.writeable = False
     arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, O.reshape(-1)
-    share(_correlate, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
+    kernel = _correlate if sizes.block > 1 else narrow.correlate
+    share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
 
 
 def _packed(F, plan):
@@ -83,11 +84,9 @@ def _packed(F, plan):
 
 
 @njit(nogil=True, cache=True)
-def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, block, vectors):
-    """Run the micro-kernel that fits the block."""
-    if block == 1:
-        multiply_add_row(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
-    elif vectors >= VECTORS:
+def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, vectors):
+    """Run the micro-kernel that is as wide as needed."""
+    if vectors >= VECTORS:
         multiply_add_3(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
     elif vectors == 2:
         multiply_add_2(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
@@ -231,7 +230,6 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                                         D,
                                         d,
                                         k > 0,
-                                        block,
                                         vectors,
                                     )
                                 else:
@@ -252,7 +250,6 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                                         D,
                                         d,
                                         k > 0,
-                                        block,
                                         vectors,
                                     )
                     for b in range(first_block, last_block):
