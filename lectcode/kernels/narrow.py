@@ -54,6 +54,7 @@ def correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
                     continue
                 table, K = sizes.channels * parts[p, 5], sizes.channels * taps
                 wide = parts[p, 3] - parts[p, 2]
+                next_row = parts[p, 4] + stop * sizes.O_row if parts.shape[0] == 1 else 0
                 at_once = AT_ONCE if stop - begin >= AT_ONCE else 1
                 for h in range(begin, stop, at_once):
                     step = min(h, stop - at_once)  # the last rows may be computed twice
@@ -81,7 +82,8 @@ def correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
                             store(results, 3 * L, total_3)
                         for q in range(at_once):
                             to = parts[p, 4] + (step + q) * sizes.O_row + (parts[p, 2] + x) * sizes.O_column
-                            if sizes.O_column == 1 and wide >= L:
+                            # what a short row writes into the next one is computed after it
+                            if sizes.O_column == 1 and (wide >= L or to + L <= next_row):
                                 store(out, to, load(results, q * L))
                             else:
                                 for v in range(min(L, wide)):
@@ -131,20 +133,19 @@ def _grad_filters(G, X, sizes, lines, dF, workspace, first, last):
     taps, pitch = lines.size, extent[1]
     wide = (columns + L - 1) // L * L
     lines_of_G = steps * wide
-    copy = workspace[: rows * lines_of_G]  # of G, each row filled up with zeros
-    padded = workspace[rows * lines_of_G :]
+    padded = workspace[rows * lines_of_G :]  # after the copy of G, whose rows are filled up with zeros
     results = np.empty(L, X.dtype)
     sums = np.empty(rows * taps * L, X.dtype)
     for task in range(first, last):
         group, c = divmod(task, channels)
         sums[:] = 0
         for n in range(N):
-            plane = (n * groups + group) * channels + c
-            pad_plane(X, plane * size[0] * size[1], size, corner, stride, phases, extent, padded, 0)
             for r in range(rows):
                 plane = (n * groups + group) * rows + r
                 start = plane * steps * columns
-                pad_plane(G, start, (steps, columns), (0, 0), (1, 1), (1, 1), (steps, wide), copy, r * lines_of_G)
+                pad_plane(G, start, (steps, columns), (0, 0), (1, 1), (1, 1), (steps, wide), workspace, r * lines_of_G)
+            plane = (n * groups + group) * channels + c
+            pad_plane(X, plane * size[0] * size[1], size, corner, stride, phases, extent, padded, 0)
             for r in range(rows):
                 for t in range(0, taps, 3):
                     # three filter elements at once; at the end some twice, whose sums are then written twice
@@ -155,7 +156,7 @@ def _grad_filters(G, X, sizes, lines, dF, workspace, first, last):
                     for h in range(steps):
                         g, x = r * lines_of_G + h * wide, h * pitch
                         for w in range(0, wide, L):
-                            v = load(copy, g + w)
+                            v = load(workspace, g + w)
                             sum_0 = sum_0 + v * load(padded, x + w + lines[t_0])
                             sum_1 = sum_1 + v * load(padded, x + w + lines[t_1])
                             sum_2 = sum_2 + v * load(padded, x + w + lines[t_2])

@@ -10,7 +10,7 @@ nearest cache.
 
 from numba import njit
 
-from lectcode.kernels.simd import BYTES, load, store, transpose
+from lectcode.kernels.simd import BYTES, evens, load, splat, store, transpose
 
 
 @njit(nogil=True, cache=True)
@@ -18,38 +18,49 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
     """Copy one plane, padded with zeros and sorted by phase.
 
     Phase (f, g) is an image of `extent` pixels, the phases follow each other, and
-    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such
-    pixel.
+    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such pixel.
+    Up to one vector of zeros is written past the last phase: planes that follow each other are copied in their order.
     """
     (H, W), (S_h, S_w), (height, width) = size, stride, extent
+    lanes = BYTES // X.itemsize
+    zero = splat(X.dtype.type(0))
     for f in range(phases[0]):
+        top = min(max(-((corner[0] + f) // S_h), 0), height)  # rows i with 0 <= corner[0] + f + i S_h < H
+        bottom = min(max(-((corner[0] + f - H) // S_h), top), height)
         for g in range(phases[1]):
             x_0 = corner[1] + g
             begin = min(max(-(x_0 // S_w), 0), width)  # columns j with 0 <= x_0 + j S_w < W
-            end = min(max(-((x_0 - W) // S_w), begin), width)
-            for i in range(height):
-                out = padded[position : position + width]
-                position += width
-                y = corner[0] + i * S_h + f
-                if y < 0 or y >= H or begin == end:
-                    for j in range(width):
-                        out[j] = 0
-                    continue
-                for j in range(begin):
-                    out[j] = 0
-                row = X[start + y * W + x_0 + begin * S_w : start + (y + 1) * W]
-                inner = out[begin:end]
-                if S_w == 1:
-                    for j in range(end - begin):
-                        inner[j] = row[j]
-                elif S_w == 2:  # a constant the compiler turns into shuffles
-                    for j in range(end - begin):
-                        inner[j] = row[j * 2]
-                else:
-                    for j in range(end - begin):
-                        inner[j] = row[j * S_w]
-                for j in range(end, width):
-                    out[j] = 0
+            count = min(max(-((x_0 - W) // S_w), begin), width) - begin
+            first, last = (top, bottom) if count > 0 else (height, height)
+            # the zeros before the first pixel, and after each row those up to the next row's first pixel
+            for j in range(0, first * width + begin if first < last else height * width, lanes):
+                store(padded, position + j, zero)
+            for i in range(first, last):
+                to = position + i * width + begin
+                _copy_row(X, start + (corner[0] + f + i * S_h) * W + x_0 + begin * S_w, S_w, padded, to, count)
+                gap = width - count if i < last - 1 else (height - i) * width - begin - count
+                for j in range(0, gap, lanes):
+                    store(padded, to + count + j, zero)
+            position += height * width
+
+
+@njit(nogil=True, cache=True)
+def _copy_row(X, source, stride, padded, to, count):
+    """Copy every stride-th number of a row; up to one vector may be written past it."""
+    lanes = BYTES // X.itemsize
+    j = 0
+    if stride == 1:
+        while j < count and source + j + lanes <= X.size:
+            store(padded, to + j, load(X, source + j))
+            j += lanes
+    elif stride == 2:
+        while j < count and source + 2 * (j + lanes) <= X.size:
+            k = source + 2 * j
+            store(padded, to + j, evens(load(X, k), load(X, k + lanes)))
+            j += lanes
+    while j < count:  # other strides, and the end of X, past which nothing is read
+        padded[to + j] = X[source + j * stride]
+        j += 1
 
 
 @njit(nogil=True, cache=True)
