@@ -1,15 +1,19 @@
 """Products with few filters per group: depthwise and grouped convolutions, and their gradients.
 
-With few filters nothing that is packed would be used often enough, and a block of the micro-kernel would be mostly idle. So
+With few filters nothing that is packed would be used often enough, and a block of the micro-kernel would be mostly
+idle. So
 vectors run along the rows of the padded planes themselves, for one filter at a time:
 
     for each vector of outputs: sum over k of F[k] times the vector that filter element k meets
 
-Four rows are computed at once: their sums are independent, so the processor need not wait for one multiply-add to begin the
+Four rows are computed at once: their sums are independent, so the processor need not wait for one multiply-add to
+begin the
 next, and each F[k] is read once for all four.
 
-In the gradient of the filters the vectors run along pixels too, and the sums of three filter elements are kept at once. A
-row's last vector reaches past its end, where G is filled up with zeros. What X has there must not matter, but 0 inf is NaN:
+In the gradient of the filters the vectors run along pixels too, and the sums of three filter elements are kept at
+once. A
+row's last vector reaches past its end, where G is filled up with zeros. What X has there must not matter, but 0 inf
+is NaN:
 so results that are not finite are computed again by "direct".
 """
 

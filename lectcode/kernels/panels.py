@@ -18,7 +18,8 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
     """Copy one plane, padded with zeros and sorted by phase.
 
     Phase (f, g) is an image of `extent` pixels, the phases follow each other, and
-    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such pixel.
+    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such
+    pixel.
     Up to one vector of zeros is written past the last phase: planes that follow each other are copied in their order.
     """
     (H, W), (S_h, S_w), (height, width) = size, stride, extent
