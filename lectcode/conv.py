@@ -45,8 +45,8 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     algorithm : str
         "auto" or a name in lectcode.kernels.ALGORITHMS. "winograd" does a quarter of the work for filters of 3 x 3 with
         stride 1, but rounds more often and does not give exact sums of whole numbers; "gemm" and "direct" do. "auto"
-        takes "direct" for int64; for floats "winograd" where it applies and pays, in layers with many channels, and
-        "gemm" elsewhere: who wants the smaller error asks for "gemm".
+        takes "direct" for int64 and "gemm" for float64; for float32 "winograd" where it applies and pays, in layers
+        with many channels, and "gemm" elsewhere: who wants the smaller error asks for "gemm".
 
     Returns
     -------
@@ -361,17 +361,17 @@ def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dil
 def _choose(name, dtype, geometry, N=0, rows=0, channels=0, result=()):
     """Return the algorithm called `name`, or the best one for "auto".
 
-    That is "direct" for whole numbers, which have no vectors of their own; for floats "winograd" where it applies and
-    is faster by its count of multiply-adds (`winograd.chooses`), else "gemm". Winograd computes a result of `rows`
-    channels, each of size `result`, from N images of `channels` channels; without them, as for the filters, it has
-    nothing to offer.
+    That is "direct" for int64, which has no vectors; for float32 "winograd" where it applies and is faster by its
+    count of multiply-adds (`winograd.chooses`), else "gemm". It computes a result of `rows` channels, each of size
+    `result`, from N images of `channels` channels; without them, as for the filters, it has nothing to offer. Who
+    computes in float64 wants small errors, and whole numbers exactly: there it must be asked for.
     """
     if not isinstance(name, str):
         raise TypeError(f"algorithm must be a string, got {type(name).__name__}: {name!r}")
     if name == "auto":
         if dtype.kind != "f":
             name = "direct"
-        elif result and winograd.refusal(dtype, geometry) is None:
+        elif dtype == np.float32 and result and winograd.refusal(dtype, geometry) is None:
             name = "winograd" if winograd.chooses(N, rows, channels, result, dtype.itemsize) else "gemm"
         else:
             name = "gemm"

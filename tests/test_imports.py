@@ -119,8 +119,8 @@ for module in (direct, gemm, gemm_filters, narrow, panels, pooling, windows):
 COUNT = """
 import numpy as np, lectcode
 from lectcode.kernels import gemm
-lectcode.conv2d(np.zeros((1, 1, 3, 4)), np.zeros((1, 1, 2, 2)))
-lectcode.conv2d(np.asfortranarray(np.zeros((1, 2, 3, 4))), np.zeros((1, 2, 2, 2)), padding="same")
+lectcode.conv2d(np.zeros((1, 1, 3, 4)), np.zeros((9, 1, 2, 2)))
+lectcode.conv2d(np.asfortranarray(np.zeros((1, 2, 3, 4))), np.zeros((9, 2, 2, 2)), padding="same")
 stats = gemm._correlate.stats
 print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))
 """

@@ -290,5 +290,5 @@ def test_auto_takes_it_where_it_pays(channels, name, dtype):
         alone = lectcode.conv2d_grad_input(I[:, :1].repeat(32, 1), F, (24, 22), padding=1, algorithm=algorithm)
         assert alone.tobytes() == dI.tobytes()
         results[algorithm] = [array.tobytes() for array in (O, dI, dF)]
-    assert results["auto"] == results[name]
+    assert results["auto"] == results[name if dtype == np.float32 else "gemm"]
     assert results["gemm"][:2] != results["winograd"][:2]
