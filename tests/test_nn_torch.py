@@ -1,5 +1,7 @@
 """The same network, first weights and batches in PyTorch: the same loss, step after step."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,9 @@ pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r te
 import torch
 
 from benchmarks.train_digits import twin
+
+if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+    pytest.skip("training takes minutes without compiled kernels", allow_module_level=True)
 
 STEPS = 100
 

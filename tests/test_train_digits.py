@@ -1,6 +1,7 @@
 """The benchmark of training: what it compares before it times, and what it writes. Nothing here fails on a time."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from lectcode import nn
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r tests/requirements-peers.txt")
 
 from benchmarks import timing, train_digits
+
+if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+    pytest.skip("training takes minutes without compiled kernels", allow_module_level=True)
 
 
 def test_a_row_for_every_setting():
