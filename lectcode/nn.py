@@ -8,6 +8,7 @@ of the last call: nothing is added up over calls. What is kept is not copied, so
 Floats may be float32 or float64 and are never mixed; every layer computes in the dtype that it is given.
 """
 
+import io
 import os
 import zipfile
 import zlib
@@ -549,14 +550,14 @@ class Sequential:
 
 def _read_npz(path):
     """Return the arrays of a `.npz` file by name; each is checked against its checksum while it is read."""
+    content = io.BytesIO(Path(path).read_bytes())  # from here on every error is one of the content
     try:
-        with Path(path).open("rb") as file:  # closed whatever happens; np.load would leave a damaged file open
-            found = np.load(file, allow_pickle=False)
-            if isinstance(found, np.ndarray):
-                raise ValueError("it holds one array, not several by name")
-            return {name: found[name] for name in found.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as problem:
-        raise ValueError(f"{path} is not a readable .npz file: {problem}") from problem
+        found = np.load(content, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            raise ValueError("it holds one array, not several by name")
+        return {name: found[name] for name in found.files}
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as problem:
+        raise ValueError(f"{path} is not a readable .npz file: {str(problem) or 'it ends too early'}") from problem
 
 
 class SGD:

@@ -291,9 +291,11 @@ def spoil(path, kind):
         arrays["6.F"] = arrays["6.F"].T
     elif kind == "dtype":
         arrays["6.B"] = arrays["6.B"].astype(np.float32)
+    elif kind == "byte order":
+        arrays["0.B"] = arrays["0.B"].astype(">f8")
     elif kind == "objects":
         arrays["0.B"] = np.array([None, 1, 2], object)
-    if kind in ("missing", "unknown", "shape", "dtype", "objects"):
+    if kind in ("missing", "unknown", "shape", "dtype", "byte order", "objects"):
         np.savez(path, **arrays)
     elif kind == "cut off":
         path.write_bytes(blob[: len(blob) // 2])
@@ -314,6 +316,7 @@ FAULTS = {
     "unknown": r"does not fit this network: it has the unknown parameters \['9.F'\]",
     "shape": r"does not fit this network: 6.F has shape \(56, 6\), here it is \(6, 56\)",
     "dtype": "does not fit this network: 6.B has dtype float32, here it is float64",
+    "byte order": "does not fit this network: 0.B has dtype >f8, here it is float64",
     "objects": "is not a readable .npz file: Object arrays cannot be loaded",
     "cut off": "is not a readable .npz file: File is not a zip file",
     "empty": "is not a readable .npz file: No data left in file",
@@ -333,6 +336,33 @@ def test_a_wrong_file_is_refused_and_changes_nothing(saved, kind):
         other.load(path)
     for name, array in other.parameters.items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def damaged(blob, rng):
+    """Every beginning of a file, and the file with one bit turned in every byte."""
+    for i in range(len(blob)):
+        yield blob[:i]
+        yield blob[:i] + bytes([blob[i] ^ 1 << rng.integers(8)]) + blob[i + 1 :]
+
+
+def test_no_damage_gets_through(tmp_path):
+    """What a damaged file gives is an error of the promised kind, or, if only dates and the like are hit, the truth."""
+    rng, path, refused = np.random.default_rng(0), tmp_path / "network.npz", 0
+    saved, other = (nn.Sequential(nn.Linear(2, 3, rng=rng)) for _ in range(2))
+    saved.save(path)
+    before = {name: array.copy() for name, array in other.parameters.items()}
+    for blob in damaged(path.read_bytes(), rng):
+        path.write_bytes(blob)
+        try:
+            other.load(path)
+            expected, message = saved.parameters, str(path)
+        except ValueError as error:
+            expected, message, refused = before, str(error), refused + 1
+        assert message.startswith(str(path))
+        for name, array in other.parameters.items():
+            np.testing.assert_array_equal(array, expected[name])
+            array[...] = before[name]
+    assert refused > len(blob)  # every beginning and some bits
 
 
 def test_a_missing_file_says_so(tmp_path):
