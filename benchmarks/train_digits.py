@@ -18,7 +18,7 @@ from benchmarks import busy, record, timing
 from lectcode import data, nn
 
 SEEDS = range(5)
-BATCHES = 32, 128
+BATCHES = 1, 8, 32, 128
 TOLERANCES = {np.float32: 1e-3, np.float64: 1e-12}
 
 
@@ -100,7 +100,7 @@ def steps(dtype, N):
     return {"lectcode": ours, "PyTorch": theirs}
 
 
-def rows(threads=(1, 2), batches=BATCHES, seconds=2.0):
+def rows(threads=(1, 2), batches=BATCHES, seconds=1.0):
     """Return a row for each dtype, batch and number of threads; both set to the same number."""
     found, before = [], (numba.get_num_threads(), torch.get_num_threads())
     for dtype in (np.float32, np.float64):

@@ -21,6 +21,8 @@ from lectcode import shapes
 from lectcode.conv import conv2d, conv2d_backward, conv2d_grad_bias, conv2d_grad_filters
 from lectcode.pool import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
+QUIET = 2**18  # of OpenBLAS, which NumPy brings along
+
 
 def he_normal(shape, fan_in, *, rng, dtype=np.float32):
     """Draw the initial weights of a layer that a ReLU follows.
@@ -202,12 +204,12 @@ class Linear(Layer):
         shapes.check_dtypes(F=F, I=I)
         shapes.check_shape("I", I, "N, C_in", (len(I), F.shape[1]))
         self._kept = I
-        return I @ F.T + B
+        return _product(I, F.T) + B
 
     def backward(self, G):
         """Write the gradients of F and B; return dI."""
         self.grad_parameters(G)
-        return np.asarray(G) @ self.parameters["F"]
+        return _product(np.asarray(G), self.parameters["F"])
 
     def grad_parameters(self, G):
         """Write the gradients of F and B."""
@@ -215,7 +217,16 @@ class Linear(Layer):
         G = shapes.array("G", G, "N, C_out")
         shapes.check_dtypes(I=I, G=G)
         shapes.check_shape("G", G, "N, C_out", (len(I), len(F)))
-        self.gradients = {"F": G.T @ I, "B": G.sum(axis=0)}
+        self.gradients = {"F": _product(G.T, I), "B": G.sum(axis=0)}
+
+
+def _product(A, B):
+    """Return A B. BLAS starts threads for more than QUIET multiply-adds, and they spin on when kernels want the cores.
+
+    So a product of a few times that size is computed in quiet parts; a larger one is worth the threads.
+    """
+    parts = -(-A.size * B.shape[1] // QUIET)
+    return np.concatenate([rows @ B for rows in np.array_split(A, parts)]) if 1 < parts <= 16 else A @ B
 
 
 class ReLU(Layer):

@@ -65,6 +65,18 @@ def test_linear_equals_its_definition(N, C_in, C_out, seed):
     np.testing.assert_array_equal(layer.gradients["B"], dB)
 
 
+@pytest.mark.parametrize("N", [0, 1, 50, 128, 900])
+def test_a_product_in_parts_is_exact(N):
+    """Of one part, of several, and too large for parts."""
+    rng = np.random.default_rng(N)
+    layer = nn.Linear(512, 10, rng=rng, dtype=np.float64)
+    F, B, I, G = whole(rng, 10, 512), whole(rng, 10), whole(rng, N, 512), whole(rng, N, 10)
+    layer.parameters = {"F": F, "B": B}
+    np.testing.assert_array_equal(layer.forward(I), np.einsum("ni,oi->no", I, F) + B)
+    np.testing.assert_array_equal(layer.backward(G), np.einsum("no,oi->ni", G, F))
+    np.testing.assert_array_equal(layer.gradients["F"], np.einsum("no,ni->oi", G, I))
+
+
 def test_relu_equals_its_definition_and_is_zero_at_the_kink():
     rng = np.random.default_rng(0)
     I, G = whole(rng, 3, 2, 4, 5), whole(rng, 3, 2, 4, 5) + 10
