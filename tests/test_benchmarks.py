@@ -291,6 +291,15 @@ def test_committed_results_are_complete(path):
         assert means[0] == pytest.approx(means[1], rel=1e-3)
 
 
+def test_the_committed_training_is_whole():
+    run = data.benchmark("amd-epyc-2-cores-training")
+    settings = {(row["dtype"], row["N"], row["threads"]) for row in run["rows"]}
+    assert len(settings) == len(run["rows"]) == 2 * 4 * 2
+    assert [entry["seed"] for entry in run["trained"]] == list(range(5))  # none picked, none left out
+    assert all(0 < entry["right"] <= entry["of"] == 360 for entry in run["trained"])
+    assert all(row["ratio"]["PyTorch"] > 0 for row in run["rows"])
+
+
 def test_the_chapter_reads_the_committed_run():
     run = data.benchmark()
     assert record.slug(run) == "amd-epyc-2-cores"
