@@ -157,6 +157,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         and y.last < y.size
         and block > 1
         and y.size * x.size >= lanes
+        and (width == columns or columns >= lanes)  # short rows are packed number by number, unless they are copied
     )
     size, O_row, O_column, line = (y.size, x.size), y.scale * x.result, x.scale, y.stride * x.size
     columns_parts = [(begin, end, start, taps) for begin, end, start, taps in x.parts]
@@ -178,7 +179,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     if padded:
         pieces = 1 + tile / columns
         multiply = 24 * blocks if block > 1 else 6 * rows
-        packed = block > 1 and multiply * (width / columns - 1) > 12 + 8 * pieces
+        packed = block > 1 and multiply * (width / columns - 1) > 4 + 4 * pieces
     # tasks
     pixels = steps * columns
     images, bands, splits = 1, 1, 1

@@ -23,7 +23,7 @@ from lectcode.kernels import direct, narrow
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
-from lectcode.kernels.simd import BYTES
+from lectcode.kernels.simd import lanes_of
 from lectcode.kernels.threads import share
 
 
@@ -76,7 +76,7 @@ def _packed(F, plan):
     begin = 0
     for taps in np.split(plan.taps, plan.parts[1:, 5]):
         end = begin + rows * sizes.channels * taps.size
-        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, sizes.block, A[begin:end]
+        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, A[begin:end]
         share(pack_filters, sizes.groups * sizes.channels, 8 * (end - begin), *arguments)
         begin = end
     A.flags.writeable = False
@@ -97,7 +97,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 @njit(nogil=True, cache=True)
 def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
-    lanes = BYTES // X.itemsize
+    lanes = lanes_of(X)
     width = VECTORS * lanes
     stripe = TILES * width
     block = sizes.block

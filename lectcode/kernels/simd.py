@@ -89,6 +89,14 @@ def emit_multiply_add(builder, a, b, c):
 
 
 @intrinsic
+def _lanes_of(typing, array):
+    def emit(context, builder, signature, arguments):
+        return INDEX(Vector(array.dtype).llvm.count)
+
+    return types.int64(array), emit
+
+
+@intrinsic
 def _load(typing, array, index):
     vector = Vector(array.dtype)
 
@@ -115,6 +123,17 @@ def _splat(typing, number):
         return emit_splat(builder, arguments[0], vector.llvm)
 
     return vector(number), emit
+
+
+@intrinsic
+def _first(typing, vector, count):
+    def emit(context, builder, signature, arguments):
+        V = vector.llvm
+        count = emit_splat(builder, builder.trunc(arguments[1], _LANE), ir.VectorType(_LANE, V.count))
+        taken = builder.icmp_signed("<", _mask(range(V.count)), count)
+        return builder.select(taken, arguments[0], ir.Constant(V, None))
+
+    return vector(vector, types.int64), emit
 
 
 @intrinsic
@@ -150,7 +169,7 @@ def _transpose(typing, source, start, distances, first, result, position, distan
 
 
 def _mask(numbers):
-    return ir.Constant(ir.VectorType(_LANE, len(numbers)), numbers)
+    return ir.Constant(ir.VectorType(_LANE, len(numbers)), list(numbers))
 
 
 def _pick(choose):
@@ -205,6 +224,11 @@ def within(array, index, length):
     return array[index : index + length]
 
 
+def lanes_of(array):
+    """Return how many of an array's numbers one vector holds: a constant of the machine code, unlike array.itemsize."""
+    return lanes(array.dtype)
+
+
 def load(array, index):
     """Return the vector array[index], array[index + 1], ..."""
     return within(array, index, lanes(array.dtype)).copy()
@@ -220,6 +244,11 @@ def splat(number):
     return np.full(lanes(number.dtype), number)
 
 
+def first(vector, count):
+    """Return the vector with zeros in all lanes but the first `count`."""
+    return np.where(np.arange(vector.size) < count, vector, vector.dtype.type(0))
+
+
 def transpose(source, start, distances, first, result, position, distance):
     """Turn rows into columns: result[position + j distance + i] = source[start + distances[first + i] + j].
 
@@ -233,4 +262,4 @@ def transpose(source, start, distances, first, result, position, distance):
 
 
 if not config.DISABLE_JIT:
-    load, store, splat, transpose = _load, _store, _splat, _transpose
+    lanes_of, load, store, splat, first, transpose = _lanes_of, _load, _store, _splat, _first, _transpose
