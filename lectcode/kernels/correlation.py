@@ -20,6 +20,7 @@ from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import BYTES
 
 DEPTH = 192  # rows of a panel
+FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
 WORTH_PACKING = 800  # pixels that use packed filters
 SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
@@ -144,7 +145,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     lanes = BYTES // itemsize
     tile = VECTORS * lanes
     groups, K_w = geometry.groups, geometry.kernel_size[1]
-    block = ROWS if rows >= ROWS else 1
+    block = ROWS if rows >= FEW else 1
     blocks = -(-rows // block)
     steps, columns = y.steps, x.steps
     width = columns + x.reach
@@ -207,7 +208,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     parts, lines, columns_of, chosen, before, work = [], [], [], [], 0, 0
     channel = np.arange(channels)[:, None] * plane
     # filters whose columns are far apart in memory are packed if that pays
-    pack = block > 1 and filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
+    pack = filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
+    pack = block > 1 and (pack or rows < block)
     for y_begin, y_end, y_start, y_taps in rows_parts:
         for x_begin, x_end, x_start, x_taps in columns_parts:
             shifts, numbers = [], []

@@ -174,7 +174,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                     whole = (stop - begin) // width * width
                     if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
                         whole = 0
-                    if not sizes.packed:
+                    if not sizes.packed or sizes.rows < block:
                         whole = 0
                     for k in range(0, K, DEPTH):
                         depth = min(DEPTH, K - k)
@@ -184,7 +184,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                             pack(X, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
                         for b in range(first_block, last_block):
                             # the last block may begin earlier: it computes some rows twice
-                            row = min(b * block, sizes.rows - block)
+                            row = max(min(b * block, sizes.rows - block), 0)
                             d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
                             unpacked = group * sizes.A_group + row * sizes.A_row
                             a = A_part + b * block * K if sizes.A_packed else unpacked
@@ -253,10 +253,10 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                                         vectors,
                                     )
                     for b in range(first_block, last_block):
-                        row = min(b * block, sizes.rows - block)
+                        row = max(min(b * block, sizes.rows - block), 0)
                         direct = whole if row == b * block else 0
                         if direct < stop - begin:
-                            for r in range(block):
+                            for r in range(min(block, sizes.rows)):
                                 unpack(
                                     C,
                                     ((b - first_block) * block + r) * stripe,

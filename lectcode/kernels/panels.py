@@ -154,19 +154,20 @@ def pack_filters(F, rows, channels, row, column, group, taps, A, first, last):
     """Write filters in the order of the micro-kernel, for the channels first, ..., last - 1 of all groups.
 
     A[((b channels + c) T + t) ROWS + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b
-    counts the blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier.
+    counts the blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier. In
+    a group of fewer than ROWS rows, the block repeats the last one.
     """
     blocks = (rows + ROWS - 1) // ROWS
     T = taps.size
     for task in range(first, last):  # channel after channel, for that is how F is read from memory
         g, c = divmod(task, channels)
         for b in range(blocks):
-            begin = g * group + min(b * ROWS, rows - ROWS) * row + c * column
+            begin = g * group + max(min(b * ROWS, rows - ROWS), 0) * row + c * column
             position = ((g * blocks + b) * channels + c) * T * ROWS
             for t in range(T):
                 source, target = begin + taps[t], position + t * ROWS
                 for r in range(ROWS):
-                    A[target + r] = F[source + r * row]
+                    A[target + r] = F[source + min(r, rows - 1) * row]
 
 
 @njit(nogil=True, cache=True)
