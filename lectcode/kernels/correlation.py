@@ -11,6 +11,7 @@ correlation of
 stride 1 of G, with every S-th tap of the turned filters: one "part" of the product for each a.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -97,6 +98,24 @@ class Sizes(NamedTuple):
     workspace: tuple  # sizes of a thread's padded source, panel and block of results
 
 
+@lru_cache(512)
+def one_window(geometry):
+    """Return the geometry of 1 x 1 filters over single pixels if the only window is the whole image, else None.
+
+    Then all numbers of an image can be read as channels of one pixel, those of a filter likewise: a plain matrix
+    product. Seen as a convolution, its gradient would multiply each number of F with K_h K_w - 1 zeros.
+    """
+    whole = geometry.kernel_size == geometry.input_size and geometry.output_size == (1, 1)
+    if not whole or any(geometry.before + geometry.after):
+        return None
+    return replace(geometry, input_size=(1, 1), kernel_size=(1, 1), stride=(1, 1), dilation=(1, 1))
+
+
+def pixels_as_channels(array):
+    """View images or filters as channels of one pixel."""
+    return array.reshape(array.shape[0], -1, 1, 1)
+
+
 class Plan(NamedTuple):
     """A product, ready to run."""
 
@@ -157,7 +176,6 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         and y.corner == 0
         and y.last < y.size
         and block > 1
-        and y.size * x.size >= lanes
         and (width == columns or columns >= lanes)  # short rows are packed number by number, unless they are copied
     )
     size, O_row, O_column, line = (y.size, x.size), y.scale * x.result, x.scale, y.stride * x.size
@@ -191,7 +209,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         else:
             bands = threads
     elif packed:
-        images = max(1, min(N * groups // (2 * threads), 12 * tile // pixels))
+        tasks = 2 * threads if threads > 1 else 1
+        images = max(1, min(N, N * groups // tasks, 12 * tile // pixels))
     if padded:
         step_bytes = channels * y.phases * x.phases * width * itemsize
         fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)

@@ -21,7 +21,14 @@ from numba import get_num_threads, njit
 
 from lectcode.kernels import direct, narrow
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
-from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
+from lectcode.kernels.correlation import (
+    DEPTH,
+    TILES,
+    one_window,
+    pixels_as_channels,
+    plan_forward,
+    plan_grad_input,
+)
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
 from lectcode.kernels.simd import lanes_of
 from lectcode.kernels.threads import share
@@ -32,6 +39,8 @@ def forward(I, F, B, geometry, O):
     if I.size == 0 or F.size == 0:  # nothing to multiply
         direct.forward(I, F, B, geometry, O)
         return
+    if matrices := one_window(geometry):
+        I, F, geometry = pixels_as_channels(I), pixels_as_channels(F), matrices
     C_out, channels = F.shape[:2]
     plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
     _product(I, F, B, plan, O)
@@ -45,6 +54,8 @@ def grad_input(G, F, geometry, dI):
     if G.size == 0 or F.size == 0 or dI.size == 0 or not finite:
         direct.grad_input(G, F, geometry, dI)
         return
+    if matrices := one_window(geometry):
+        F, geometry, dI = pixels_as_channels(F), matrices, pixels_as_channels(dI)
     C_out, channels = F.shape[:2]
     plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
     _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
