@@ -209,8 +209,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         else:
             bands = threads
     elif packed:
-        tasks = 2 * threads if threads > 1 else 1
-        images = max(1, min(N, N * groups // tasks, 12 * tile // pixels))
+        images = max(1, min(N, N * groups // threads, 12 * tile // pixels))
     if padded:
         step_bytes = channels * y.phases * x.phases * width * itemsize
         fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)
@@ -253,7 +252,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     workspace = (
         -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else 0,
         (min(DEPTH, K) + 1) * stripe if packed else 0,
-        -(-blocks // splits) * block * stripe,
+        -(-blocks // splits) * block * stripe + lanes,
     )
     sizes = Sizes(
         N,

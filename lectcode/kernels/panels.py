@@ -8,10 +8,11 @@ neighbouring outputs are neighbours again, whatever the stride. From there they 
 nearest cache.
 """
 
+import numpy as np
 from numba import njit
 
 from lectcode.kernels.block import ROWS
-from lectcode.kernels.simd import evens, first, lanes_of, load, splat, store, transpose
+from lectcode.kernels.simd import every_2, every_3, every_4, first, lanes_of, load, splat, store, store_first, transpose
 
 
 @njit(nogil=True, cache=True)
@@ -44,19 +45,28 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
             position += height * width
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True)
+def _load(X, at, stride):
+    """Return one vector of numbers, each `stride` <= 4 after the one before."""
+    if stride == 1:
+        return load(X, at)
+    if stride == 2:
+        return every_2(X, at)
+    return every_3(X, at) if stride == 3 else every_4(X, at)
+
+
+@njit(nogil=True, cache=True, inline="always")  # a call would take as long as a short row
 def _copy_row(X, source, stride, count, padded, to, span):
     """Copy `count` numbers, every stride-th of a row, and zeros up to `span`; up to one vector more is written."""
     lanes = lanes_of(X)
     zero = splat(X.dtype.type(0))
     vectors = (count + lanes - 1) // lanes
     end = vectors * lanes
-    if stride <= 2 and source + stride * end <= X.size:
+    if stride <= 4 and source + stride * end <= X.size:
         for j in range(0, end, lanes):
-            at = source + stride * j
-            pixels = load(X, at) if stride == 1 else evens(load(X, at), load(X, at + lanes))
+            pixels = _load(X, source + stride * j, stride)
             store(padded, to + j, pixels if j + lanes <= count else first(pixels, count - j))
-    else:  # other strides, and the end of X, past which nothing is read
+    else:  # longer strides, and the end of X, past which nothing is read
         for j in range(count):
             padded[to + j] = X[source + j * stride]
         end = count
@@ -172,16 +182,20 @@ def pack_filters(F, rows, channels, row, column, group, taps, A, first, last):
 
 @njit(nogil=True, cache=True)
 def unpack(C, c, skip, pieces, cuts, stride, O, start):
-    """Write one row of results to its pixels, O[start + piece + x stride], but those at the first `skip` positions."""
+    """Write one row of results to its pixels, O[start + piece + x stride], but those at the first `skip` positions.
+
+    Up to one vector past the last position of C is read, and not used.
+    """
+    lanes = lanes_of(C)
     for i in range(cuts):
         done = min(max(skip - pieces[i, 2], 0), pieces[i, 1])
-        begin, length = start + pieces[i, 0] + done * stride, pieces[i, 1] - done
-        from_ = c + pieces[i, 2] + done
-        row = C[from_ : from_ + length]
+        to, length, from_ = start + pieces[i, 0] + done * stride, pieces[i, 1] - done, c + pieces[i, 2] + done
         if stride == 1:
-            out = O[begin : begin + length]
-            for x in range(length):
-                out[x] = row[x]
+            for x in range(0, length, lanes):
+                store_first(O, to + x, load(C, from_ + x), length - x)
         else:
+            place, step = np.uint64(to), np.uint64(stride)  # what cannot be negative is not tested for it
+            row = C[from_ : from_ + length]
             for x in range(length):
-                O[begin + x * stride] = row[x]
+                O[place] = row[x]
+                place += step
