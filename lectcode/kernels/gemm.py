@@ -19,7 +19,7 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import get_num_threads, njit
 
-from lectcode.kernels import direct, narrow
+from lectcode.kernels import direct, grouped, narrow
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
@@ -33,6 +33,9 @@ def forward(I, F, B, geometry, O):
         direct.forward(I, F, B, geometry, O)
         return
     C_out, channels = F.shape[:2]
+    if grouped.chooses(geometry, C_out // geometry.groups, channels, I.dtype):
+        grouped.forward(I, F, B, geometry, O)
+        return
     plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
     _product(I, F, B, plan, O)
 
@@ -46,6 +49,9 @@ def grad_input(G, F, geometry, dI):
         direct.grad_input(G, F, geometry, dI)
         return
     C_out, channels = F.shape[:2]
+    if grouped.chooses(geometry, channels, C_out // geometry.groups, G.dtype):
+        grouped.grad_input(G, F, geometry, dI)
+        return
     plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
     _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
 

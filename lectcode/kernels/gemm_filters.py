@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from lectcode.kernels import narrow
+from lectcode.kernels import grouped, narrow
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
 from lectcode.kernels.correlation import SECOND_LEVEL, forward_axis
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
@@ -58,6 +58,9 @@ def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
     if G.size == 0 or dF.size == 0:
         dF[...] = 0
+        return
+    if grouped.chooses(geometry, dF.shape[0] // geometry.groups, dF.shape[1], G.dtype):
+        grouped.grad_filters(G, I, geometry, dF)
         return
     if dF.shape[0] // geometry.groups < ROWS and geometry.groups * dF.shape[1] >= TASKS:
         narrow.grad_filters(G, I, geometry, dF)
