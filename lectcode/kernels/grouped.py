@@ -23,12 +23,14 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_num_threads, njit
 
+from lectcode.kernels import block
 from lectcode.kernels.correlation import Axis, forward_axis, grad_input_axis
-from lectcode.kernels.lanewise import SUMS, multiply_add
-from lectcode.kernels.simd import BYTES, lanes, splat, store, transpose_to
+from lectcode.kernels.lanewise import ROWS, SUMS, multiply_add_row, multiply_add_rows
+from lectcode.kernels.simd import BYTES, lanes, transpose_to
 from lectcode.kernels.threads import share
 
 NEAR = 250_000  # bytes of copies that a task works on: they should stay in the second-level cache
+MANY = 64  # products per tap, at most, of a group
 TASKS = 4  # of the gradient of the filters, at least, if there are pixels enough to divide
 MOVED = 8  # to turn a number into a lane, or back, takes as long as so many multiply-adds
 
@@ -55,7 +57,7 @@ class Sizes(NamedTuple):
     pitch: int  # from one row to the next
     results: int  # from one plane of results to the next
     results_pitch: int
-    filters: tuple  # distances in F of two groups, two rows
+    shares: int  # parts of the images and bands whose sums are added last, in the gradient of the filters
     workspace: tuple  # sizes of a thread's copy of the source, results, filters and bias
 
 
@@ -67,7 +69,7 @@ class Plan(NamedTuple):
     pixels: np.ndarray  # for each step: where its first pixel stands in the copy
     places: np.ndarray  # and where its result
     taps: np.ndarray  # for each part, channel and tap: how far from a step's first pixel
-    filters: np.ndarray  # and where in the filters
+    filters: np.ndarray  # for each number of a group's filters: its place in the order of parts, channels and taps
     inward: np.ndarray  # for each pixel of the source: its place in the copy
     outward: np.ndarray  # for each pixel of the result: its place among the results
     tasks: int
@@ -75,9 +77,15 @@ class Plan(NamedTuple):
 
 
 def chooses(geometry, rows, channels, dtype):
-    """Tell whether a product of so many rows and channels per group is faster here."""
-    import os
-    return geometry.groups >= lanes(dtype) // 2 and rows * channels <= int(os.environ.get("GMAX", "16"))
+    """Tell whether a product of so many rows and channels per group is faster here than as a matrix product.
+
+    It is if most lanes have a group, or half of them where the product would have too few rows to fill a block. And the
+    copies, of as many planes as there are rows and channels, must not be too many for the nearest caches: they pay
+    through the taps, which all read the same copy.
+    """
+    idle, taps = -geometry.groups % lanes(dtype), geometry.kernel_size[0] * geometry.kernel_size[1]
+    useful = idle < geometry.groups or (idle == geometry.groups and rows < block.ROWS)
+    return useful and rows * channels <= MANY * min(taps, SUMS)
 
 
 def forward(I, F, B, geometry, O):
@@ -158,8 +166,8 @@ def _correlate(X, F, D, sizes, parts, pixels, places, taps, filters, inward, out
     copied, computed, used, _ = sizes.workspace
     copy, results = workspace[:copied], workspace[copied : copied + computed]
     A, bias = workspace[copied + computed :][:used], workspace[copied + computed + used :]
-    planes_of_X, planes_of_O = np.empty(L, np.int64), np.empty(L, np.int64)
-    K = filters.size
+    planes_of_X, planes_of_O, distances = np.empty(L, np.int64), np.empty(L, np.int64), np.empty(L, np.int64)
+    K = filters.size // rows
     H, W = sizes.result
     copy[:] = 0
     ready = -1
@@ -170,13 +178,11 @@ def _correlate(X, F, D, sizes, parts, pixels, places, taps, filters, inward, out
         if block != ready:
             _distances(block, sizes.groups, channels * sizes.size[0] * sizes.size[1], planes_of_X)
             _distances(block, sizes.groups, rows * H * W, planes_of_O)
-            for lane in range(L):
-                g = min(group + lane, sizes.groups - 1)
-                for r in range(rows):
-                    bias[r * L + lane] = D[g * rows + r]
-                    f = g * sizes.filters[0] + r * sizes.filters[1]
-                    for k in range(K):
-                        A[(r * K + k) * L + lane] = F[f + filters[k]]
+            _distances(block, sizes.groups, filters.size, distances)
+            _to_vectors(F, group * filters.size, distances, 0, filters.size, filters, A, 0)
+            for r in range(rows):
+                for lane in range(L):
+                    bias[r * L + lane] = D[min(group + lane, sizes.groups - 1) * rows + r]
             ready = block
         i = band * sizes.band
         end = min(i + sizes.band, sizes.steps)
@@ -184,19 +190,29 @@ def _correlate(X, F, D, sizes, parts, pixels, places, taps, filters, inward, out
             plane = (n * sizes.groups + group) * channels + c
             _copy_band(X, plane, planes_of_X, i, sizes, inward, copy, c * sizes.plane)
         for step in range(0, (end - i) * sizes.columns, SUMS):  # the last steps may be none, computed in vain
-            for r in range(rows):
+            r = 0
+            while r < rows:
+                at_once = ROWS if r + ROWS <= rows else 1
                 for p in range(parts.shape[0]):
                     offset, before, count = parts[p]
                     a, c = (r * K + before) * L, r * sizes.results + offset
-                    if count > 0:
-                        multiply_add(
-                            *(count, A, a, copy, 0, taps, before, pixels, step),
-                            *(results, c, places, step, bias, r * L, False),
+                    if count == 0:
+                        for q in range(step, step + SUMS):
+                            for row in range(at_once):
+                                for lane in range(L):
+                                    to = c + row * sizes.results + places[q] + lane
+                                    results[to] = bias[(r + row) * L + lane]
+                    elif at_once > 1:
+                        multiply_add_rows(
+                            *(count, A, a, K * L, copy, 0, taps, before, pixels, step),
+                            *(results, c, sizes.results, places, step, bias, r * L, L, False),
                         )
                     else:
-                        for q in range(step, step + SUMS):
-                            for lane in range(L):
-                                results[c + places[q] + lane] = bias[r * L + lane]
+                        multiply_add_row(
+                            *(count, A, a, 0, copy, 0, taps, before, pixels, step),
+                            *(results, c, 0, places, step, bias, r * L, 0, False),
+                        )
+                r += at_once
         begin = sizes.start + i * sizes.scale
         top, bottom = max(begin, 0), min(begin + (end - i) * sizes.scale, H)
         for r in range(rows):
@@ -271,17 +287,19 @@ def _plan(N, rows, channels, y: Axis, x: Axis, geometry, filters, itemsize, thre
             taps.append((channel * plane + np.array(shifts, np.int64)).reshape(-1))
             numbers.append((channel * filters[1] + np.array(chosen, np.int64)).reshape(-1))
     taps, numbers = np.concatenate(taps), np.concatenate(numbers)
+    order = np.empty(rows * taps.size, np.int64)
+    order[np.arange(rows)[:, None] * filters[0] + numbers] = np.arange(order.size).reshape(rows, -1)
     results = band * y.scale * results_pitch * L
-    workspace = channels * plane * L, rows * results, rows * numbers.size * L, rows * L
+    workspace = channels * plane * L, rows * results, order.size * L, rows * L
     sizes = Sizes(
         *(N, groups, rows, channels, bands, band, y.steps, x.steps, (y.size, x.size), (y.result, x.result)),
         *(y.corner, y.stride, y.scale, start_y, height, plane * L, pitch, results, results_pitch),
-        *((rows * channels * geometry.kernel_size[0] * K_w, filters[0]), workspace),
+        *(1, workspace),
     )
     moved = N * blocks * L * (channels * y.size * x.size + rows * y.result * x.result)
     multiplied = N * blocks * L * rows * y.steps * x.steps * taps.size
     return Plan(
-        *(sizes, np.array(parts), pixels * L, places * L, taps * L, numbers, inward * L, outward * L),
+        *(sizes, np.array(parts), pixels * L, places * L, taps * L, order * L, inward * L, outward * L),
         *(N * blocks * bands, multiplied + MOVED * moved),
     )
 
@@ -293,47 +311,56 @@ def _up(number):
 
 def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
-    N, rows, channels = G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1]
-    plan = plan_forward(N, rows, channels, geometry, G.itemsize, TASKS)
-    sizes, blocks, L = plan.sizes, -(-geometry.groups // lanes(G.dtype)), lanes(G.dtype)
-    units = N * sizes.bands
-    shares = min(units, -(-TASKS // blocks))
-    K = plan.taps.size // channels
-    taps = np.append(plan.taps[:K], np.full(_up(K) - K, plan.taps[K - 1]))
-    partial = dF if shares == 1 else np.empty((shares, *dF.shape), dF.dtype)
-    sums = rows * channels * taps.size * L
-    workspace = sizes.workspace[0] + rows * sizes.band * sizes.columns * L + sums + L, G.dtype
-    dense = np.arange(max(sizes.band * sizes.columns, taps.size)) * L
-    arguments = G.reshape(-1), I.reshape(-1), sizes, shares, K, plan.pixels, taps, plan.inward, dense
-    share(_grad_filters, blocks * shares, plan.work, *arguments, partial.reshape(-1), workspace=workspace)
-    if shares > 1:
+    plan = plan_grad_filters(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize)
+    sizes = plan.sizes
+    partial = dF if sizes.shares == 1 else np.empty((sizes.shares, *dF.shape), dF.dtype)
+    tables = plan.pixels, plan.taps, plan.filters, plan.inward, plan.outward
+    arguments = G.reshape(-1), I.reshape(-1), sizes, *tables, partial.reshape(-1)
+    share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), G.dtype))
+    if sizes.shares > 1:
         with np.errstate(all="ignore"):
             np.sum(partial, axis=0, out=dF)
 
 
+@lru_cache(512)
+def plan_grad_filters(N, rows, channels, geometry, itemsize):
+    """Return the plan of the gradient of the filters, whatever the number of threads: it says what is added first."""
+    plan = plan_forward(N, rows, channels, geometry, itemsize, TASKS)
+    sizes, L = plan.sizes, BYTES // itemsize
+    blocks = -(-geometry.groups // L)
+    shares = min(N * sizes.bands, -(-TASKS // blocks))
+    K = plan.taps.size
+    taps = plan.taps[np.arange(_up(K)).clip(max=K - 1)]  # the last sums may be of one tap, and not be used
+    filters = (np.arange(rows)[:, None] * taps.size + np.arange(K)).reshape(-1) * L
+    steps = sizes.band * sizes.columns
+    workspace = sizes.workspace[0], rows * steps * L, rows * taps.size * L, L
+    dense = np.arange(max(steps, taps.size)) * L
+    sizes = sizes._replace(shares=shares, results=steps * L, workspace=workspace)
+    return plan._replace(sizes=sizes, taps=taps, filters=filters, outward=dense, tasks=blocks * shares)
+
+
 @njit(nogil=True, cache=True)
-def _grad_filters(G, X, sizes, shares, K, pixels, taps, inward, dense, dF, workspace, first, last):
+def _grad_filters(G, X, sizes, pixels, taps, filters, inward, dense, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: each adds some bands of some images for a block of groups."""
     L = BYTES // X.itemsize
     rows, channels = sizes.rows, sizes.channels
     H, W = sizes.result
-    copied = sizes.workspace[0]
-    G_plane = sizes.band * sizes.columns * L
-    used = rows * channels * taps.size * L
-    copy, copy_of_G = workspace[:copied], workspace[copied : copied + rows * G_plane]
-    sums = workspace[copied + rows * G_plane :][:used]
-    zero = workspace[copied + rows * G_plane + used :]
-    planes_of_X, planes_of_G = np.empty(L, np.int64), np.empty(L, np.int64)
+    copied, copied_of_G, used, _ = sizes.workspace
+    copy, copy_of_G = workspace[:copied], workspace[copied : copied + copied_of_G]
+    sums, zero = workspace[copied + copied_of_G :][:used], workspace[copied + copied_of_G + used :]
+    G_plane = sizes.results
+    planes_of_X, planes_of_G, distances = np.empty(L, np.int64), np.empty(L, np.int64), np.empty(L, np.int64)
     copy[:] = 0
     zero[:] = 0
     units = sizes.N * sizes.bands
     for task in range(first, last):
-        block, part = divmod(task, shares)
+        block, part = divmod(task, sizes.shares)
         group = block * L
         _distances(block, sizes.groups, channels * sizes.size[0] * sizes.size[1], planes_of_X)
         _distances(block, sizes.groups, rows * H * W, planes_of_G)
+        _distances(block, sizes.groups, filters.size, distances)
         sums[:] = 0
-        for unit in range(units * part // shares, units * (part + 1) // shares):
+        for unit in range(units * part // sizes.shares, units * (part + 1) // sizes.shares):
             n, band = divmod(unit, sizes.bands)
             i = band * sizes.band
             steps = (min(i + sizes.band, H) - i) * W
@@ -343,16 +370,19 @@ def _grad_filters(G, X, sizes, shares, K, pixels, taps, inward, dense, dF, works
             for r in range(rows):
                 plane = (n * sizes.groups + group) * rows + r
                 _to_vectors(G, plane * H * W, planes_of_G, i * W, steps, dense, copy_of_G, r * G_plane)
-            for r in range(rows):
-                for c in range(channels):
-                    for t in range(0, taps.size, SUMS):
-                        multiply_add(
-                            *(steps, copy_of_G, r * G_plane, copy, c * sizes.plane, pixels, 0, taps, t),
-                            *(sums, (r * channels + c) * taps.size * L, dense, t, zero, 0, True),
+            r = 0
+            while r < rows:
+                at_once = ROWS if r + ROWS <= rows else 1
+                for t in range(0, taps.size, SUMS):
+                    if at_once > 1:
+                        multiply_add_rows(
+                            *(steps, copy_of_G, r * G_plane, G_plane, copy, 0, pixels, 0, taps, t),
+                            *(sums, r * taps.size * L, taps.size * L, dense, t, zero, 0, 0, True),
                         )
-        for lane in range(min(L, sizes.groups - group)):
-            for r in range(rows):
-                for c in range(channels):
-                    to = (((part * sizes.groups + group + lane) * rows + r) * channels + c) * K
-                    for t in range(K):
-                        dF[to + t] = sums[((r * channels + c) * taps.size + t) * L + lane]
+                    else:
+                        multiply_add_row(
+                            *(steps, copy_of_G, r * G_plane, 0, copy, 0, pixels, 0, taps, t),
+                            *(sums, r * taps.size * L, 0, dense, t, zero, 0, 0, True),
+                        )
+                r += at_once
+        _to_planes(sums, 0, filters, dF, (part * sizes.groups + group) * filters.size, distances, 0, filters.size)
