@@ -98,7 +98,9 @@ def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI; F is finite."""
     rows, channels = F.shape[1], F.shape[0] // geometry.groups
     plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
-    _run(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+    D = np.zeros(dI.shape[1], G.dtype)
+    D.flags.writeable = False  # as a bias is: one compiled version serves both
+    _run(G, F, D, plan, dI)
 
 
 def _run(X, F, D, plan, O):
@@ -221,7 +223,7 @@ def _correlate(X, F, D, sizes, parts, pixels, places, taps, filters, inward, out
             _to_planes(results, position, outward, O, plane * H * W, planes_of_O, top * W, (bottom - top) * W)
 
 
-@lru_cache(512)
+@lru_cache(128)  # tables are as long as a band has pixels
 def plan_forward(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of a convolution."""
     y, x = (forward_axis(*axis) for axis in _axes(geometry))
@@ -229,7 +231,7 @@ def plan_forward(N, rows, channels, geometry, itemsize, threads):
     return _plan(N, rows, channels, y, x, geometry, (channels * taps, taps), itemsize, threads)
 
 
-@lru_cache(512)
+@lru_cache(128)
 def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of the gradient of the input."""
     y, x = (grad_input_axis(*axis) for axis in _axes(geometry))
@@ -322,7 +324,7 @@ def grad_filters(G, I, geometry, dF):
             np.sum(partial, axis=0, out=dF)
 
 
-@lru_cache(512)
+@lru_cache(128)
 def plan_grad_filters(N, rows, channels, geometry, itemsize):
     """Return the plan of the gradient of the filters, whatever the number of threads: it says what is added first."""
     plan = plan_forward(N, rows, channels, geometry, itemsize, TASKS)

@@ -9,7 +9,6 @@ gradient is a sum each, none is left idle. Two rows use each vector of B twice: 
 for a load.
 """
 
-from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
