@@ -10,7 +10,8 @@ import lectcode
 from lectcode import shapes
 from lectcode.kernels import block, grouped, threads
 from lectcode.kernels.simd import lanes
-from tests.geometry import CONVS, Conv, among, convs, integers, reals, seeds
+from tests.geometry import CONVS, Conv, among, convs, reals, seeds
+from tests.kernel_passes import check_exact
 
 FLOATS = (np.float32, np.float64)
 PLANS = grouped.plan_forward, grouped.plan_grad_input, grouped.plan_grad_filters
@@ -30,34 +31,6 @@ def small_tasks(monkeypatch):
         plan.cache_clear()
 
 
-def read_only(*arrays):
-    """Return the arrays as the public functions hand them on."""
-    for array in arrays:
-        array.flags.writeable = False
-    return arrays
-
-
-def results(case, dtype, make=integers, seed=0):
-    """Return O, dI and dF by these kernels, whether "gemm" chooses them or not, and by the definition's loops."""
-    I, F, B, rng = case.arrays(make, seed, dtype)
-    expected = lectcode.conv2d(I, F, B, **case.keywords, algorithm="direct")
-    G = make(rng, *expected.shape, dtype=dtype)
-    dI, dF, _ = lectcode.conv2d_backward(G, I, F, **case.keywords, algorithm="direct")
-    keywords = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1} | case.keywords
-    geometry = shapes.conv_geometry(case.C_in, I.shape[2:], F.shape, **keywords)
-    I, F, B, G = read_only(I, F, B, G)
-    actual = [np.full_like(X, np.nan) for X in (expected, dI, dF)]  # every number must be written
-    grouped.forward(I, F, B, geometry, actual[0])
-    grouped.grad_input(G, F, geometry, actual[1])
-    grouped.grad_filters(G, I, geometry, actual[2])
-    return actual, (expected, dI, dF)
-
-
-def check(case, dtype, seed=0):
-    for name, actual, expected in zip(("O", "dI", "dF"), *results(case, dtype, seed=seed), strict=True):
-        np.testing.assert_array_equal(actual, expected, name)
-
-
 HOLLOW = {name for name in CONVS if name.startswith("no-")}  # "gemm" keeps what is empty to itself
 MANY = {
     "one-idle-lane": Conv(2, 31, 5, 7, 31, 3, 3, {"groups": 31, "padding": 1}),
@@ -72,20 +45,20 @@ MANY = {
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", sorted(set(CONVS) - HOLLOW) + sorted(MANY))
 def test_exact_in_the_corners(name, dtype):
-    check((CONVS | MANY)[name], dtype)
+    check_exact(grouped, (CONVS | MANY)[name], dtype)
 
 
 @given(case=convs(), dtype=among(*FLOATS), seed=seeds)
 def test_exact(case, dtype, seed):
     if case.N > 0:
-        check(case, dtype, seed)
+        check_exact(grouped, case, dtype, seed)
 
 
 @pytest.mark.usefixtures("small_tasks")
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", sorted(MANY))
 def test_exact_in_bands(name, dtype):
-    check(MANY[name], dtype)
+    check_exact(grouped, MANY[name], dtype)
 
 
 @pytest.mark.usefixtures("small_tasks")
@@ -93,7 +66,7 @@ def test_exact_in_bands(name, dtype):
 def test_exact_in_random_bands(data, dtype, seed):
     case = data.draw(convs())
     if case.N > 0:
-        check(case, dtype, seed)
+        check_exact(grouped, case, dtype, seed)
 
 
 @pytest.mark.usefixtures("small_tasks")
@@ -154,21 +127,13 @@ def test_the_rule_of_choice(dtype):
 
 
 def test_gemm_follows_the_rule(monkeypatch):
-    def here(*_):
-        raise RuntimeError("here")
-
+    called = []
     for name in ("forward", "grad_input", "grad_filters"):
-        monkeypatch.setattr(grouped, name, here)
-    for groups, reached in ((1, False), (16, True)):
+        monkeypatch.setattr(grouped, name, lambda *_, name=name: called.append(name))
+    for groups, expected in ((1, []), (16, ["forward", "grad_input", "grad_filters"])):
         I, F = np.ones((1, 16, 4, 5), np.float32), np.ones((16, 16 // groups, 2, 2), np.float32)
         G = lectcode.conv2d(I, F, groups=groups, algorithm="direct")
-        for call in (
-            lambda I=I, F=F, groups=groups: lectcode.conv2d(I, F, groups=groups),
-            lambda G=G, F=F, groups=groups: lectcode.conv2d_grad_input(G, F, (4, 5), groups=groups),
-            lambda G=G, I=I, groups=groups: lectcode.conv2d_grad_filters(G, I, 2, groups=groups),
-        ):
-            if reached:
-                with pytest.raises(RuntimeError, match="here"):
-                    call()
-            else:
-                call()
+        lectcode.conv2d(I, F, groups=groups)
+        lectcode.conv2d_grad_input(G, F, (4, 5), groups=groups)
+        lectcode.conv2d_grad_filters(G, I, 2, groups=groups)
+        assert called == expected

@@ -19,7 +19,7 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import get_num_threads, njit
 
-from lectcode.kernels import direct, grouped, narrow
+from lectcode.kernels import direct, grouped, narrow, pointwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
@@ -32,28 +32,30 @@ def forward(I, F, B, geometry, O):
     if I.size == 0 or F.size == 0:  # nothing to multiply
         direct.forward(I, F, B, geometry, O)
         return
-    C_out, channels = F.shape[:2]
-    if grouped.chooses(geometry, C_out // geometry.groups, channels, I.dtype):
+    rows, channels = F.shape[0] // geometry.groups, F.shape[1]
+    if pointwise.applies(geometry, rows):
+        pointwise.forward(I, F, B, geometry, O)
+    elif grouped.chooses(geometry, rows, channels, I.dtype):
         grouped.forward(I, F, B, geometry, O)
-        return
-    plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
-    _product(I, F, B, plan, O)
+    else:
+        plan = plan_forward(I.shape[0], rows, channels, geometry, I.itemsize, get_num_threads())
+        _product(I, F, B, plan, O)
 
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
     # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(F.sum())
-    if G.size == 0 or F.size == 0 or dI.size == 0 or not finite:
+    if G.size == 0 or F.size == 0 or dI.size == 0 or not np.isfinite(F).all():
         direct.grad_input(G, F, geometry, dI)
         return
-    C_out, channels = F.shape[:2]
-    if grouped.chooses(geometry, channels, C_out // geometry.groups, G.dtype):
+    rows, channels = F.shape[1], F.shape[0] // geometry.groups
+    if pointwise.applies(geometry, rows):
+        pointwise.grad_input(G, F, geometry, dI)
+    elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
-        return
-    plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
-    _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+    else:
+        plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
+        _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
 
 
 def refusal(dtype, geometry):
