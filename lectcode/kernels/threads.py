@@ -33,8 +33,7 @@ def share(kernel, tasks, work, *arguments, workspace=None):
 
     `work` is the number of multiply-adds or comparisons of the whole call. The number of threads is the one set by
     `numba.set_num_threads`, by default one per core. With workspace=(size, dtype), each thread lends the kernel an
-    array of
-    its own before `first`; what it holds is finite or left from earlier calls.
+    array of its own before `first`; what it holds is finite or left from earlier calls.
     """
     threads = min(tasks, work // WORTH_A_THREAD)
     if threads > 1:
