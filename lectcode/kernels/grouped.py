@@ -83,6 +83,8 @@ def chooses(geometry, rows, channels, dtype):
     copies, of as many planes as there are rows and channels, must not be too many for the nearest caches: they pay
     through the taps, which all read the same copy.
     """
+    if geometry.groups == 1:
+        return False
     idle, taps = -geometry.groups % lanes(dtype), geometry.kernel_size[0] * geometry.kernel_size[1]
     useful = idle < geometry.groups or (idle == geometry.groups and rows < block.ROWS)
     return useful and rows * channels <= MANY * min(taps, SUMS)
