@@ -32,7 +32,7 @@ from lectcode.kernels.threads import share
 NEAR = 250_000  # bytes of copies that a task works on: they should stay in the second-level cache
 MANY = 64  # products per tap, at most, of a group
 TASKS = 4  # of the gradient of the filters, at least, if there are pixels enough to divide
-MOVED = 8  # to turn a number into a lane, or back, takes as long as so many multiply-adds
+MOVED = 5  # to turn a number into a lane, or back, takes at least as long as so many multiply-adds
 
 
 class Sizes(NamedTuple):
