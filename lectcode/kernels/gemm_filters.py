@@ -60,7 +60,7 @@ def grad_filters(G, I, geometry, dF):
         dF[...] = 0
         return
     rows = dF.shape[0] // geometry.groups
-    if pointwise.applies(geometry, rows):
+    if pointwise.applies(geometry, rows, G.dtype):
         pointwise.grad_filters(G, I, geometry, dF)
         return
     if grouped.chooses(geometry, rows, dF.shape[1], G.dtype):

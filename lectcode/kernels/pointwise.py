@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import block
-from lectcode.kernels.simd import BYTES, load, splat, store
+from lectcode.kernels.simd import BYTES, lanes, load, splat, store
 from lectcode.kernels.threads import share
 
 TILE = 2048  # pixels, at least, of planes that are longer
@@ -20,10 +20,11 @@ TASKS = 4  # of the gradient of the filters, at most
 READ = 8  # to read a number of X takes as long as so many multiply-adds
 
 
-def applies(geometry, rows):
-    """Tell whether each pixel of the result meets one pixel of the source, and the rows are too few for a block."""
+def applies(geometry, rows, dtype):
+    """Tell whether each pixel of the result meets one of the source, and they fill vectors, but the rows no block."""
+    (H, W), one = geometry.input_size, geometry.kernel_size == geometry.stride == (1, 1)
     same = geometry.input_size == geometry.output_size and geometry.before == (0, 0)
-    return rows < block.ROWS and geometry.kernel_size == geometry.stride == (1, 1) and same
+    return one and same and lanes(dtype) <= H * W and rows < block.ROWS
 
 
 def forward(I, F, B, geometry, O):
@@ -80,19 +81,12 @@ def _correlate(X, F, D, rows, channels, row, column, pixels, tiles, O, first, la
                         for k in range(c, channels):
                             total = total + splat(F[a + k * column]) * load(X, x + k * pixels + p)
                         store(O, start + p, total)
-        for r in range(rows):
+        for r in range(rows if whole < end else 0):  # the last pixels, with some before them once more
             a, start, p = f + r * row, o + r * pixels, end - L
-            if whole < end and p >= begin:  # the last pixels, with some before them once more
-                total = splat(D[group * rows + r])
-                for c in range(channels):
-                    total = total + splat(F[a + c * column]) * load(X, x + c * pixels + p)
-                store(O, start + p, total)
-            elif whole < end:  # less than a vector of pixels
-                for p in range(begin, end):
-                    number = D[group * rows + r]
-                    for c in range(channels):
-                        number += F[a + c * column] * X[x + c * pixels + p]
-                    O[start + p] = number
+            total = splat(D[group * rows + r])
+            for c in range(channels):
+                total = total + splat(F[a + c * column]) * load(X, x + c * pixels + p)
+            store(O, start + p, total)
 
 
 def grad_filters(G, I, geometry, dF):
