@@ -38,6 +38,7 @@ MANY = {
     "three-rows-two-channels": Conv(1, 32, 5, 6, 48, 2, 3, {"groups": 16, "padding": ((1, 0), (2, 3))}),
     "more-taps-than-sums": Conv(2, 16, 9, 8, 16, 5, 5, {"groups": 16, "padding": 2, "stride": (1, 3)}),
     "planes-shorter-than-a-vector": Conv(3, 20, 2, 3, 20, 2, 2, {"groups": 20, "padding": 1}),
+    "bands-of-padding": Conv(2, 32, 3, 4, 32, 2, 2, {"groups": 16, "padding": ((9, 7), (1, 0))}),
     "steps-without-taps": Conv(1, 18, 9, 7, 18, 2, 1, {"groups": 18, "stride": 4, "dilation": (2, 1)}),
 }
 

@@ -7,7 +7,8 @@ panel that stays in the nearest caches, and uses it for all filters. Where there
 more than
 it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows is thrown away.
 
-The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`.
+The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`. Where groups are many or
+filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
 
 The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed
 matrix of

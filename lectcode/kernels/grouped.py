@@ -152,14 +152,13 @@ def _distances(block, groups, plane, planes):
 @njit(nogil=True, cache=True)
 def _copy_band(X, plane, planes, i, sizes, inward, copy, at):
     """Copy the rows that the steps from i on meet; around them the copy is zero."""
-    L = planes.size
-    (H, W), first = sizes.size, i * sizes.stride + sizes.corner
-    top, bottom = min(max(first, 0), H), min(max(first + sizes.height, 0), H)
+    (H, W), first, line = sizes.size, i * sizes.stride + sizes.corner, sizes.pitch * planes.size
+    top = min(max(-first, 0), sizes.height)  # the rows of the copy that exist in X
+    bottom = max(min(H - first, sizes.height), top)
     if sizes.bands > 1:  # else the border stays as it is from image to image
-        copy[at : at + (top - first) * sizes.pitch * L] = 0
-        copy[at + (bottom - first) * sizes.pitch * L : at + sizes.height * sizes.pitch * L] = 0
-    position = at + (top - first) * sizes.pitch * L
-    _to_vectors(X, plane * H * W, planes, top * W, (bottom - top) * W, inward, copy, position)
+        copy[at : at + top * line] = 0
+        copy[at + bottom * line : at + sizes.height * line] = 0
+    _to_vectors(X, plane * H * W, planes, (first + top) * W, (bottom - top) * W, inward, copy, at + top * line)
 
 
 @njit(nogil=True, cache=True)
