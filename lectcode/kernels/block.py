@@ -30,7 +30,7 @@ ROWS = 8 if REGISTERS == 32 else 4
 VECTORS = 3
 
 
-def _keep_rolled(branch):
+def keep_rolled(branch):
     """Forbid LLVM to unroll the loop that ends in this branch: two steps at once need more registers than there are."""
     module = branch.module
     disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
@@ -91,7 +91,7 @@ def block(rows, vectors):
                 for v in range(vectors):
                     sums[r][v].add_incoming(start[r], before)
                     sums[r][v].add_incoming(new[r][v], loop)
-            _keep_rolled(builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done))
+            keep_rolled(builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done))
 
             builder.position_at_end(done)
             C_0 = address(context, builder, C_type, C, c)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from lectcode.kernels import narrow
+from lectcode.kernels import grouped, narrow, pointwise
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3, multiply_add_row
 from lectcode.kernels.correlation import SECOND_LEVEL, forward_axis
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
@@ -59,10 +59,17 @@ def grad_filters(G, I, geometry, dF):
     if G.size == 0 or dF.size == 0:
         dF[...] = 0
         return
-    if dF.shape[0] // geometry.groups < ROWS and geometry.groups * dF.shape[1] >= TASKS:
+    rows = dF.shape[0] // geometry.groups
+    if pointwise.applies(geometry, rows, G.dtype):
+        pointwise.grad_filters(G, I, geometry, dF)
+        return
+    if grouped.chooses(geometry, rows, dF.shape[1], G.dtype):
+        grouped.grad_filters(G, I, geometry, dF)
+        return
+    if rows < ROWS and geometry.groups * dF.shape[1] >= TASKS:
         narrow.grad_filters(G, I, geometry, dF)
         return
-    sizes, shifts = plan(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize)
+    sizes, shifts = plan(G.shape[0], rows, dF.shape[1], geometry, G.itemsize)
     partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
     tasks = sizes.groups * -(-sizes.channels * shifts.size // sizes.wide) * sizes.parts
     arguments = G.reshape(-1), I.reshape(-1), sizes, shifts, partial.reshape(-1)

@@ -140,6 +140,31 @@ def _splat(typing, number):
     return vector(number), emit
 
 
+def _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector):
+    """Emit the loads of the rows of a square of numbers."""
+    rows = []
+    for i in range(vector.llvm.count):
+        where = address(context, builder, distances_type, distances, builder.add(first, INDEX(i)))
+        row = builder.add(start, builder.load(where))
+        rows.append(emit_load(builder, address(context, builder, source_type, source, row), vector.llvm))
+    return rows
+
+
+def _emit_butterflies(builder, rows):
+    """Emit the columns of a square: in round d, vectors i and i + d exchange the lanes in which bit d differs."""
+    count = len(rows)
+    d = count // 2
+    while d:
+        low = _mask([lane if not lane & d else count + lane - d for lane in range(count)])
+        high = _mask([lane + d if not lane & d else count + lane for lane in range(count)])
+        for i in range(count):
+            if not i & d:
+                a, b = rows[i], rows[i + d]
+                rows[i], rows[i + d] = builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high)
+        d //= 2
+    return rows
+
+
 @intrinsic
 def _first(typing, vector, count):
     def emit(context, builder, signature, arguments):
@@ -151,34 +176,36 @@ def _first(typing, vector, count):
 
 @intrinsic
 def _transpose(typing, source, start, distances, first, result, position, distance):
-    """Butterflies: in round d, vectors i and i + d exchange the lanes in which bit d of the lane's number differs."""
     vector = Vector(source.dtype)
-    count = vector.llvm.count
 
     def emit(context, builder, signature, arguments):
         source, start, distances, first, result, position, distance = arguments
         source_type, distances_type, result_type = (signature.args[i] for i in (0, 2, 4))
-        rows = []
-        for i in range(count):
-            where = address(context, builder, distances_type, distances, builder.add(first, INDEX(i)))
-            row = builder.add(start, builder.load(where))
-            rows.append(emit_load(builder, address(context, builder, source_type, source, row), vector.llvm))
-        d = count // 2
-        while d:
-            low = _mask([lane if not lane & d else count + lane - d for lane in range(count)])
-            high = _mask([lane + d if not lane & d else count + lane for lane in range(count)])
-            for i in range(count):
-                if not i & d:
-                    a, b = rows[i], rows[i + d]
-                    rows[i], rows[i + d] = builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high)
-            d //= 2
-        for i, row in enumerate(rows):
+        rows = _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector)
+        for i, row in enumerate(_emit_butterflies(builder, rows)):
             where = builder.add(position, builder.mul(distance, INDEX(i)))
             emit_store(builder, row, address(context, builder, result_type, result, where))
         return context.get_dummy_value()
 
     index = types.int64
     return types.void(source, index, distances, index, result, index, index), emit
+
+
+@intrinsic
+def _transpose_to(typing, source, start, distances, first, result, position, places, place):
+    vector = Vector(source.dtype)
+
+    def emit(context, builder, signature, arguments):
+        source, start, distances, first, result, position, places, place = arguments
+        source_type, distances_type, result_type, places_type = (signature.args[i] for i in (0, 2, 4, 6))
+        rows = _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector)
+        for i, row in enumerate(_emit_butterflies(builder, rows)):
+            where = builder.load(address(context, builder, places_type, places, builder.add(place, INDEX(i))))
+            emit_store(builder, row, address(context, builder, result_type, result, builder.add(position, where)))
+        return context.get_dummy_value()
+
+    index = types.int64
+    return types.void(source, index, distances, index, result, index, places, index), emit
 
 
 def _taken(builder, llvm_type, count):
@@ -318,6 +345,13 @@ def transpose(source, start, distances, first, result, position, distance):
             within(result, position + j * distance + i, 1)[0] = row[j]
 
 
+def transpose_to(source, start, distances, first, result, position, places, place):
+    """Turn rows into columns that stand anywhere: transpose with places[place + j] instead of j distance."""
+    for j in range(lanes(source.dtype)):
+        column = np.array([within(source, start + distances[first + i] + j, 1)[0] for i in range(lanes(source.dtype))])
+        store(result, position + places[place + j], column)
+
+
 if not config.DISABLE_JIT:
     lanes_of, load, store, store_first = _lanes_of, _load, _store, _store_first
-    splat, first, transpose = _splat, _first, _transpose
+    splat, first, transpose, transpose_to = _splat, _first, _transpose, _transpose_to
