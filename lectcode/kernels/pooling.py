@@ -8,7 +8,7 @@ loops of `maximum` do not apply.
 import numpy as np
 from numba import njit
 
-from lectcode.kernels import average, maximum, quarters
+from lectcode.kernels import average, maximum, quarters, winners
 from lectcode.kernels.threads import share
 
 
@@ -42,10 +42,11 @@ def max_backward(G, I, geometry, dI):
     if quarters.applies(geometry):
         share(quarters.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), planes(dI))
         return
-    kernel = _max_backward
-    if I.dtype == np.float32 and dense(geometry):
-        kernel, I = maximum.backward, I.view(np.int32)
-    share(kernel, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
+    if I.dtype.kind == "f" and dense(geometry):
+        places = np.arange(geometry.kernel_size[0] * geometry.kernel_size[1], dtype=f"i{I.itemsize}")
+        share(winners.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), places, *window, planes(dI))
+        return
+    share(_max_backward, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
 
 
 def avg_forward(I, divisors, geometry, O):

@@ -1,9 +1,9 @@
 """Vectors as wide as the host's registers, in plain Numba code.
 
 Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
-register full of floats: `load` reads it, `store` writes it, `splat` fills it with one number, and +, - and * work
-lane by
-lane. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
+register full of numbers: `load` reads it, `store` writes it, `splat` fills it with one number, and of floats +, - and *
+work lane by lane. A comparison (`beats`, `same`) gives a `Mask`, one bit a lane, by which `choose` merges two vectors.
+LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
 
 Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.
 
@@ -34,7 +34,7 @@ REGISTERS = 16 if _host_has("sse2") and BYTES < 64 else 32
 
 INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
-_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int32: _LANE, types.int64: INDEX}
 
 
 def lanes(dtype):
@@ -43,7 +43,7 @@ def lanes(dtype):
 
 
 class Vector(types.Type):
-    """The Numba type of one register full of floats."""
+    """The Numba type of one register full of numbers."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -51,7 +51,16 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({dtype})")
 
 
+class Mask(types.Type):
+    """The Numba type of one truth value for each lane of a vector."""
+
+    def __init__(self, count):
+        self.llvm = ir.VectorType(ir.IntType(1), count)
+        super().__init__(name=f"Mask({count})")
+
+
 @register_model(Vector)
+@register_model(Mask)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, vector):
         super().__init__(manager, vector, vector.llvm)
@@ -198,6 +207,58 @@ _lanewise(operator.sub, "fsub")
 _lanewise(operator.mul, "fmul")
 
 
+def _compare(emit_mask):
+    """Make a function of two vectors that returns the mask emitted by `emit_mask(builder, a, b)`."""
+
+    @intrinsic
+    def compiled(typing, a, b):
+        def emit(context, builder, signature, arguments):
+            return emit_mask(builder, *arguments)
+
+        return Mask(a.llvm.count)(a, b), emit
+
+    return compiled
+
+
+def _emit_beats(builder, b, a):
+    later_is_larger = builder.fcmp_unordered(">", b, a)  # or one of the two is NaN
+    return builder.and_(later_is_larger, builder.fcmp_ordered("ord", a, a))
+
+
+_beats = _compare(_emit_beats)
+_same = _compare(lambda builder, a, b: builder.icmp_signed("==", a, b))
+
+
+@intrinsic
+def _choose(typing, mask, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.select(*arguments)
+
+    return a(mask, a, b), emit
+
+
+def _fold(emit_both):
+    """Make a function of one vector that merges its halves by `emit_both`, and theirs, down to one number."""
+
+    @intrinsic
+    def compiled(typing, vector):
+        def emit(context, builder, signature, arguments):
+            (value,), d = arguments, vector.llvm.count // 2
+            while d:
+                other = builder.shuffle_vector(value, value, _mask([lane ^ d for lane in range(vector.llvm.count)]))
+                value, d = emit_both(builder, value, other), d // 2
+            return builder.extract_element(value, _LANE(0))
+
+        return vector.dtype(vector), emit
+
+    return compiled
+
+
+_largest = _fold(lambda builder, a, b: builder.select(_emit_beats(builder, b, a), b, a))
+_least = _fold(lambda builder, a, b: builder.select(builder.icmp_signed("<", b, a), b, a))
+_total = _fold(lambda builder, a, b: builder.fadd(a, b))
+
+
 def within(array, index, length):
     """Return array[index : index + length], all of which must exist."""
     if not 0 <= index <= array.size - length:
@@ -220,6 +281,38 @@ def splat(number):
     return np.full(lanes(number.dtype), number)
 
 
+def beats(b, a):
+    """Tell for each lane whether b takes the lead from a, which comes first: equal ones do not, the first NaN does."""
+    return (b > a) | ((b != b) & (a == a))
+
+
+def same(a, b):
+    """Tell for each lane whether two vectors of integers are equal."""
+    return a == b
+
+
+def choose(mask, a, b):
+    """Return the lanes of a where the mask is true, those of b elsewhere."""
+    return np.where(mask, a, b)
+
+
+def largest(vector):
+    """Return the largest lane of a vector of floats; NaN if there is one."""
+    return np.max(vector)
+
+
+def least(vector):
+    """Return the smallest lane of a vector of integers."""
+    return np.min(vector)
+
+
+def total(vector):
+    """Return the sum of the lanes of a vector of floats: halves are added to halves."""
+    while vector.size > 1:
+        vector = vector[: vector.size // 2] + vector[vector.size // 2 :]
+    return vector[0]
+
+
 def transpose(source, start, distances, first, result, position, distance):
     """Turn rows into columns: result[position + j distance + i] = source[start + distances[first + i] + j].
 
@@ -234,3 +327,5 @@ def transpose(source, start, distances, first, result, position, distance):
 
 if not config.DISABLE_JIT:
     load, store, splat, transpose = _load, _store, _splat, _transpose
+    beats, same, choose = _beats, _same, _choose
+    largest, least, total = _largest, _least, _total
