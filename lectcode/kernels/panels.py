@@ -14,17 +14,17 @@ from lectcode.kernels.simd import BYTES, evens, load, splat, store, transpose
 
 
 @njit(nogil=True, cache=True)
-def pad_plane(X, start, size, corner, stride, phases, extent, padded, position, outside=0):
-    """Copy one plane, padded with zeros or another number `outside`, and sorted by phase.
+def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
+    """Copy one plane, padded with zeros and sorted by phase.
 
     Phase (f, g) is an image of `extent` pixels, the phases follow each other, and
-    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or `outside` where X has no
-    such pixel.
-    Up to one vector of them is written past the last phase: planes that follow each other are copied in their order.
+    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such
+    pixel.
+    Up to one vector of zeros is written past the last phase: planes that follow each other are copied in their order.
     """
     (H, W), (S_h, S_w), (height, width) = size, stride, extent
     lanes = BYTES // X.itemsize
-    border = splat(X.dtype.type(outside))
+    zero = splat(X.dtype.type(0))
     for f in range(phases[0]):
         top = min(max(-((corner[0] + f) // S_h), 0), height)  # rows i with 0 <= corner[0] + f + i S_h < H
         bottom = min(max(-((corner[0] + f - H) // S_h), top), height)
@@ -33,15 +33,15 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position, 
             begin = min(max(-(x_0 // S_w), 0), width)  # columns j with 0 <= x_0 + j S_w < W
             count = min(max(-((x_0 - W) // S_w), begin), width) - begin
             first, last = (top, bottom) if count > 0 else (height, height)
-            # what stands before the first pixel, and after each row up to the next row's first pixel
+            # the zeros before the first pixel, and after each row those up to the next row's first pixel
             for j in range(0, first * width + begin if first < last else height * width, lanes):
-                store(padded, position + j, border)
+                store(padded, position + j, zero)
             for i in range(first, last):
                 to = position + i * width + begin
                 _copy_row(X, start + (corner[0] + f + i * S_h) * W + x_0 + begin * S_w, S_w, padded, to, count)
                 gap = width - count if i < last - 1 else (height - i) * width - begin - count
                 for j in range(0, gap, lanes):
-                    store(padded, to + count + j, border)
+                    store(padded, to + count + j, zero)
             position += height * width
 
 

@@ -8,7 +8,8 @@ loops of `maximum` do not apply.
 import numpy as np
 from numba import njit
 
-from lectcode.kernels import average, maximum, quarters, winners
+from lectcode.kernels import abreast, average, maximum, quarters
+from lectcode.kernels.simd import lanes
 from lectcode.kernels.threads import share
 
 
@@ -43,8 +44,14 @@ def max_backward(G, I, geometry, dI):
         share(quarters.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), planes(dI))
         return
     if I.dtype.kind == "f" and dense(geometry):
-        places = np.arange(geometry.kernel_size[0] * geometry.kernel_size[1], dtype=f"i{I.itemsize}")
-        share(winners.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), places, *window, planes(dI))
+        frame, room = abreast.frame(geometry, I.itemsize)
+        share(
+            abreast.max_backward,
+            -(-G.shape[0] * G.shape[1] // lanes(I.dtype)),
+            work(I, 4),
+            *(planes(G), planes(I), frame, *window, planes(dI)),
+            workspace=(room, f"i{I.itemsize}"),
+        )
         return
     share(_max_backward, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
 

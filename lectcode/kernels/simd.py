@@ -2,8 +2,8 @@
 
 Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
 register full of numbers: `load` reads it, `store` writes it, `splat` fills it with one number, and of floats +, - and *
-work lane by lane. A comparison (`beats`, `same`) gives a `Mask`, one bit a lane, by which `choose` merges two vectors.
-LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
+work lane by lane. Of integers there are `larger` and `same`, which gives a `Mask`, one truth value a lane, by which
+`choose` merges two vectors. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
 
 Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.
 
@@ -207,56 +207,55 @@ _lanewise(operator.sub, "fsub")
 _lanewise(operator.mul, "fmul")
 
 
-def _compare(emit_mask):
-    """Make a function of two vectors that returns the mask emitted by `emit_mask(builder, a, b)`."""
+@intrinsic
+def _rank(typing, vector):
+    ranks = Vector(types.int32 if vector.dtype == types.float32 else types.int64)
 
-    @intrinsic
-    def compiled(typing, a, b):
-        def emit(context, builder, signature, arguments):
-            return emit_mask(builder, *arguments)
+    def emit(context, builder, signature, arguments):
+        (x,), count, bits = arguments, vector.llvm.count, ranks.dtype.bitwidth
+        constant = {n: ir.Constant(ranks.llvm, [n] * count) for n in (0, bits - 1, ranks.dtype.maxval)}
+        pattern = builder.bitcast(x, ranks.llvm)
+        negative = builder.ashr(pattern, constant[bits - 1])
+        rank = builder.xor(pattern, builder.and_(negative, constant[ranks.dtype.maxval]))
+        zero = builder.fcmp_ordered("==", x, ir.Constant(vector.llvm, [0.0] * count))
+        rank = builder.select(zero, constant[0], rank)
+        return builder.select(builder.fcmp_unordered("uno", x, x), constant[ranks.dtype.maxval], rank)
 
-        return Mask(a.llvm.count)(a, b), emit
-
-    return compiled
-
-
-def _emit_beats(builder, b, a):
-    later_is_larger = builder.fcmp_unordered(">", b, a)  # or one of the two is NaN
-    return builder.and_(later_is_larger, builder.fcmp_ordered("ord", a, a))
+    return ranks(vector), emit
 
 
-_beats = _compare(_emit_beats)
-_same = _compare(lambda builder, a, b: builder.icmp_signed("==", a, b))
+@intrinsic
+def _larger(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.select(builder.icmp_signed(">", *arguments), *arguments)
+
+    return a(a, b), emit
+
+
+@intrinsic
+def _same(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.icmp_signed("==", *arguments)
+
+    return Mask(a.llvm.count)(a, b), emit
+
+
+@intrinsic
+def _both(typing, a, b):
+    return a(a, b), lambda context, builder, signature, arguments: builder.and_(*arguments)
+
+
+@intrinsic
+def _but(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.and_(arguments[0], builder.not_(arguments[1]))
+
+    return a(a, b), emit
 
 
 @intrinsic
 def _choose(typing, mask, a, b):
-    def emit(context, builder, signature, arguments):
-        return builder.select(*arguments)
-
-    return a(mask, a, b), emit
-
-
-def _fold(emit_both):
-    """Make a function of one vector that merges its halves by `emit_both`, and theirs, down to one number."""
-
-    @intrinsic
-    def compiled(typing, vector):
-        def emit(context, builder, signature, arguments):
-            (value,), d = arguments, vector.llvm.count // 2
-            while d:
-                other = builder.shuffle_vector(value, value, _mask([lane ^ d for lane in range(vector.llvm.count)]))
-                value, d = emit_both(builder, value, other), d // 2
-            return builder.extract_element(value, _LANE(0))
-
-        return vector.dtype(vector), emit
-
-    return compiled
-
-
-_largest = _fold(lambda builder, a, b: builder.select(_emit_beats(builder, b, a), b, a))
-_least = _fold(lambda builder, a, b: builder.select(builder.icmp_signed("<", b, a), b, a))
-_total = _fold(lambda builder, a, b: builder.fadd(a, b))
+    return a(mask, a, b), lambda context, builder, signature, arguments: builder.select(*arguments)
 
 
 def within(array, index, length):
@@ -281,9 +280,17 @@ def splat(number):
     return np.full(lanes(number.dtype), number)
 
 
-def beats(b, a):
-    """Tell for each lane whether b takes the lead from a, which comes first: equal ones do not, the first NaN does."""
-    return (b > a) | ((b != b) & (a == a))
+def rank(vector):
+    """Return integers that compare as the floats of a vector do; all NaN have one rank, the highest."""
+    integers = np.dtype(f"i{vector.itemsize}")
+    pattern, highest = vector.view(integers), np.iinfo(integers).max
+    ranks = np.where(vector == 0, 0, np.where(pattern < 0, pattern ^ highest, pattern))
+    return np.where(np.isnan(vector), highest, ranks).astype(integers)
+
+
+def larger(a, b):
+    """Return for each lane the larger of two integers."""
+    return np.maximum(a, b)
 
 
 def same(a, b):
@@ -291,26 +298,19 @@ def same(a, b):
     return a == b
 
 
+def both(a, b):
+    """Tell for each lane whether two masks are true."""
+    return a & b
+
+
+def but(a, b):
+    """Tell for each lane whether mask a is true, but b is not."""
+    return a & ~b
+
+
 def choose(mask, a, b):
     """Return the lanes of a where the mask is true, those of b elsewhere."""
     return np.where(mask, a, b)
-
-
-def largest(vector):
-    """Return the largest lane of a vector of floats; NaN if there is one."""
-    return np.max(vector)
-
-
-def least(vector):
-    """Return the smallest lane of a vector of integers."""
-    return np.min(vector)
-
-
-def total(vector):
-    """Return the sum of the lanes of a vector of floats: halves are added to halves."""
-    while vector.size > 1:
-        vector = vector[: vector.size // 2] + vector[vector.size // 2 :]
-    return vector[0]
 
 
 def transpose(source, start, distances, first, result, position, distance):
@@ -327,5 +327,4 @@ def transpose(source, start, distances, first, result, position, distance):
 
 if not config.DISABLE_JIT:
     load, store, splat, transpose = _load, _store, _splat, _transpose
-    beats, same, choose = _beats, _same, _choose
-    largest, least, total = _largest, _least, _total
+    rank, larger, same, both, but, choose = _rank, _larger, _same, _both, _but, _choose
