@@ -30,9 +30,17 @@ def dense(geometry):
     return height * width <= 4 * (H + K_h) * (W + K_w) and max(height * width, H * W) <= 2**31
 
 
+def abreast_applies(X):
+    """Tell whether the planes of X fill at least half of a vector with floats."""
+    return X.dtype.kind == "f" and 2 * X.shape[0] * X.shape[1] >= lanes(X.dtype)
+
+
 def max_forward(I, geometry, O):
     """Write the largest value of each window into O."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    if abreast_applies(I):
+        _forward_abreast(I, None, True, geometry, O)
+        return
     kernel = maximum.forward if dense(geometry) else _max_forward
     share(kernel, O.shape[0] * O.shape[1], work(I, 4), planes(I), *window, planes(O))
 
@@ -42,30 +50,46 @@ def max_backward(G, I, geometry, dI):
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     if quarters.applies(geometry):
         share(quarters.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), planes(dI))
-        return
-    if I.dtype.kind == "f" and dense(geometry):
-        frame, room = abreast.frame(geometry, I.itemsize)
-        share(
-            abreast.max_backward,
-            -(-G.shape[0] * G.shape[1] // lanes(I.dtype)),
-            work(I, 4),
-            *(planes(G), planes(I), frame, *window, planes(dI)),
-            workspace=(room, f"i{I.itemsize}"),
-        )
-        return
-    share(_max_backward, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
+    elif abreast_applies(I):
+        _backward_abreast(G, planes(I), None, geometry, dI)
+    else:
+        share(_max_backward, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
 
 
 def avg_forward(I, divisors, geometry, O):
     """Write the sum of each window, divided by its divisor, into O."""
+    if abreast_applies(I):
+        _forward_abreast(I, divisors, False, geometry, O)
+        return
     window = geometry.kernel_size, geometry.stride, geometry.before
     share(average.forward, O.shape[0] * O.shape[1], work(I, 8), planes(I), divisors, *window, planes(O))
 
 
 def avg_backward(G, divisors, geometry, dI):
     """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
+    if abreast_applies(dI):
+        _backward_abreast(G, None, divisors, geometry, dI)
+        return
     window = geometry.kernel_size, geometry.stride, geometry.before
     share(average.backward, G.shape[0] * G.shape[1], work(dI, 8), planes(G), divisors, *window, planes(dI))
+
+
+def _forward_abreast(I, divisors, largest, geometry, O):
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    count = lanes(I.dtype)
+    at_once, room = abreast.forward_room(geometry, count)
+    groups = -(-O.shape[0] * O.shape[1] // count)
+    arguments = planes(I), divisors, largest, *window, at_once, planes(O)
+    share(abreast.forward, groups, work(I, 4), *arguments, workspace=(room, I.dtype))
+
+
+def _backward_abreast(G, I, divisors, geometry, dI):
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    count = lanes(dI.dtype)
+    at_once, room = abreast.backward_room(geometry, count)
+    groups = -(-G.shape[0] * G.shape[1] // count)
+    arguments = planes(G), I, divisors, *window, at_once, planes(dI)
+    share(abreast.backward, groups, work(dI, 4), *arguments, workspace=(room, f"i{dI.itemsize}"))
 
 
 @njit(nogil=True, cache=True)

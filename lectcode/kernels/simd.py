@@ -1,9 +1,9 @@
 """Vectors as wide as the host's registers, in plain Numba code.
 
 Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
-register full of numbers: `load` reads it, `store` writes it, `splat` fills it with one number, and of floats +, - and *
-work lane by lane. Of integers there are `larger` and `same`, which gives a `Mask`, one truth value a lane, by which
-`choose` merges two vectors. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
+register full of numbers: `load` reads it, `store` writes it, `splat` fills it with one number, and of floats +, -, *
+and / work lane by lane. A comparison (`beats`, `same`) gives a `Mask`, one truth value a lane, by which `choose` merges
+two vectors. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
 
 Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.
 
@@ -205,6 +205,7 @@ def _lanewise(sign, instruction):
 _lanewise(operator.add, "fadd")
 _lanewise(operator.sub, "fsub")
 _lanewise(operator.mul, "fmul")
+_lanewise(operator.truediv, "fdiv")
 
 
 @intrinsic
@@ -241,16 +242,13 @@ def _same(typing, a, b):
 
 
 @intrinsic
-def _both(typing, a, b):
-    return a(a, b), lambda context, builder, signature, arguments: builder.and_(*arguments)
-
-
-@intrinsic
-def _but(typing, a, b):
+def _beats(typing, b, a):
     def emit(context, builder, signature, arguments):
-        return builder.and_(arguments[0], builder.not_(arguments[1]))
+        b, a = arguments
+        later_is_larger = builder.fcmp_unordered(">", b, a)  # or one of them is NaN
+        return builder.and_(later_is_larger, builder.fcmp_ordered("ord", a, a))
 
-    return a(a, b), emit
+    return Mask(a.llvm.count)(b, a), emit
 
 
 @intrinsic
@@ -298,14 +296,9 @@ def same(a, b):
     return a == b
 
 
-def both(a, b):
-    """Tell for each lane whether two masks are true."""
-    return a & b
-
-
-def but(a, b):
-    """Tell for each lane whether mask a is true, but b is not."""
-    return a & ~b
+def beats(b, a):
+    """Tell for each lane whether float b takes the lead from a, which comes first: if larger, or the first NaN."""
+    return (b > a) | ((b != b) & (a == a))
 
 
 def choose(mask, a, b):
@@ -327,4 +320,4 @@ def transpose(source, start, distances, first, result, position, distance):
 
 if not config.DISABLE_JIT:
     load, store, splat, transpose = _load, _store, _splat, _transpose
-    rank, larger, same, both, but, choose = _rank, _larger, _same, _both, _but, _choose
+    rank, larger, same, beats, choose = _rank, _larger, _same, _beats, _choose
