@@ -38,7 +38,7 @@ def _span(geometry):
 def _fetch(X, start, distances, begin, end, size, turned):
     """Turn pixels begin, ..., end - 1 of each plane: turned[p - begin + lanes, i] = X[start + distances[i] + p].
 
-    The last block of a plane begins earlier and the last of a part ends later, so there is a block of room on each side.
+    The last block of a plane begins earlier and the last of a part ends later: there is a block of room on each side.
     """
     lanes = distances.size
     for p in range(begin, end, lanes if size >= lanes else 1):
@@ -86,6 +86,7 @@ def _places(rows, columns, row, column, places):
 
 @njit(nogil=True, cache=True)
 def _as_before(ends, i):
+    """Tell whether window i has the same places inside as the one before."""
     return i > 0 and ends[i, 0] == ends[i - 1, 0] and ends[i, 1] == ends[i - 1, 1]
 
 

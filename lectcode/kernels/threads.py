@@ -61,14 +61,15 @@ def _run(kernel, arguments, workspace, first, last):
 
 def lend(size, dtype):
     """Return an aligned array that belongs to the calling thread until its next call."""
-    wanted = size * np.dtype(dtype).itemsize + ALIGNMENT
+    wanted = size * np.dtype(dtype).itemsize
     memory = getattr(_thread, "memory", None)
     if memory is None or memory.size < wanted:
-        memory = np.zeros(wanted, np.uint8)
+        memory = np.zeros(wanted + ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % ALIGNMENT
+        memory = memory[start : start + wanted]
         if wanted <= KEPT:
             _thread.memory = memory
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + wanted - ALIGNMENT].view(dtype)
+    return memory[:wanted].view(dtype)
 
 
 @cache
