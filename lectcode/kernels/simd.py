@@ -1,9 +1,9 @@
 """Vectors as wide as the host's registers, in plain Numba code.
 
 Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
-register full of floats: `load` reads it, `store` writes it, `splat` fills it with one number, and +, - and * work
-lane by
-lane. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
+register full of numbers: `load` reads it, `store` writes it, `splat` fills it with one number, and of floats +, -, *
+and / work lane by lane. A comparison (`beats`, `same`) gives a `Mask`, one truth value a lane, by which `choose` merges
+two vectors. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
 
 Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.
 
@@ -34,7 +34,7 @@ REGISTERS = 16 if _host_has("sse2") and BYTES < 64 else 32
 
 INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
-_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int32: _LANE, types.int64: INDEX}
 
 
 def lanes(dtype):
@@ -43,7 +43,7 @@ def lanes(dtype):
 
 
 class Vector(types.Type):
-    """The Numba type of one register full of floats."""
+    """The Numba type of one register full of numbers."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -51,7 +51,16 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({dtype})")
 
 
+class Mask(types.Type):
+    """The Numba type of one truth value for each lane of a vector."""
+
+    def __init__(self, count):
+        self.llvm = ir.VectorType(ir.IntType(1), count)
+        super().__init__(name=f"Mask({count})")
+
+
 @register_model(Vector)
+@register_model(Mask)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, vector):
         super().__init__(manager, vector, vector.llvm)
@@ -293,6 +302,55 @@ def _lanewise(sign, instruction):
 _lanewise(operator.add, "fadd")
 _lanewise(operator.sub, "fsub")
 _lanewise(operator.mul, "fmul")
+_lanewise(operator.truediv, "fdiv")
+
+
+@intrinsic
+def _rank(typing, vector):
+    ranks = Vector(types.int32 if vector.dtype == types.float32 else types.int64)
+
+    def emit(context, builder, signature, arguments):
+        (x,), count, bits = arguments, vector.llvm.count, ranks.dtype.bitwidth
+        constant = {n: ir.Constant(ranks.llvm, [n] * count) for n in (0, bits - 1, ranks.dtype.maxval)}
+        pattern = builder.bitcast(x, ranks.llvm)
+        negative = builder.ashr(pattern, constant[bits - 1])
+        rank = builder.xor(pattern, builder.and_(negative, constant[ranks.dtype.maxval]))
+        zero = builder.fcmp_ordered("==", x, ir.Constant(vector.llvm, [0.0] * count))
+        rank = builder.select(zero, constant[0], rank)
+        return builder.select(builder.fcmp_unordered("uno", x, x), constant[ranks.dtype.maxval], rank)
+
+    return ranks(vector), emit
+
+
+@intrinsic
+def _larger(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.select(builder.icmp_signed(">", *arguments), *arguments)
+
+    return a(a, b), emit
+
+
+@intrinsic
+def _same(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.icmp_signed("==", *arguments)
+
+    return Mask(a.llvm.count)(a, b), emit
+
+
+@intrinsic
+def _beats(typing, b, a):
+    def emit(context, builder, signature, arguments):
+        b, a = arguments
+        later_is_larger = builder.fcmp_unordered(">", b, a)  # or one of them is NaN
+        return builder.and_(later_is_larger, builder.fcmp_ordered("ord", a, a))
+
+    return Mask(a.llvm.count)(b, a), emit
+
+
+@intrinsic
+def _choose(typing, mask, a, b):
+    return a(mask, a, b), lambda context, builder, signature, arguments: builder.select(*arguments)
 
 
 def within(array, index, length):
@@ -328,6 +386,34 @@ def splat(number):
     return np.full(lanes(number.dtype), number)
 
 
+def rank(vector):
+    """Return integers that compare as the floats of a vector do; all NaN have one rank, the highest."""
+    integers = np.dtype(f"i{vector.itemsize}")
+    pattern, highest = vector.view(integers), np.iinfo(integers).max
+    ranks = np.where(vector == 0, 0, np.where(pattern < 0, pattern ^ highest, pattern))
+    return np.where(np.isnan(vector), highest, ranks).astype(integers)
+
+
+def larger(a, b):
+    """Return for each lane the larger of two integers."""
+    return np.maximum(a, b)
+
+
+def same(a, b):
+    """Tell for each lane whether two vectors of integers are equal."""
+    return a == b
+
+
+def beats(b, a):
+    """Tell for each lane whether float b takes the lead from a, which comes first: if larger, or the first NaN."""
+    return (b > a) | ((b != b) & (a == a))
+
+
+def choose(mask, a, b):
+    """Return the lanes of a where the mask is true, those of b elsewhere."""
+    return np.where(mask, a, b)
+
+
 def first(vector, count):
     """Return the vector with zeros in all lanes but the first `count`."""
     return np.where(np.arange(vector.size) < count, vector, vector.dtype.type(0))
@@ -355,3 +441,4 @@ def transpose_to(source, start, distances, first, result, position, places, plac
 if not config.DISABLE_JIT:
     lanes_of, load, store, store_first = _lanes_of, _load, _store, _store_first
     splat, first, transpose, transpose_to = _splat, _first, _transpose, _transpose_to
+    rank, larger, same, beats, choose = _rank, _larger, _same, _beats, _choose

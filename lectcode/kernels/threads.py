@@ -67,7 +67,7 @@ def _run(kernel, arguments, workspace, first, last):
 
 def lend(size, dtype):
     """Return an aligned array that belongs to the calling thread until its next call."""
-    wanted = size * dtype.itemsize
+    wanted = size * np.dtype(dtype).itemsize
     memory = getattr(_thread, "memory", None)
     if memory is None or memory.size < wanted:
         memory = np.zeros(wanted + ALIGNMENT, np.uint8)
