@@ -3,15 +3,20 @@
     dF[c_out, j] = sum_{n, x} G[n, c_out, x] window[n, x, j]        x a pixel, j = (c_in, k_h, k_w)
 
 The micro-kernel multiplies rows, which it reads where they are, by lines, of which it wants a vector for each pixel:
-they are packed transposed. Either side may be the lines.
+they are packed transposed. Either side may be the lines, and there are three ways:
 
-* The windows are the lines, the filters the rows: each number of a window is packed as often as windows contain it.
-* The product is "turned": the filters are the lines, so that only G is packed, once, and the rows begin wherever a
+* "windows": the windows are the lines, the filters the rows. Each number of the input is packed as often as windows
+  contain it.
+* "filters": the product is turned, the filters are the lines. Only G is packed, once, and a row begins wherever its
   filter element meets the first pixel. Then dF comes out transposed and is turned at the end.
+* "inner": the same, where the rows of a block are channels that share one filter element. So the pixels at which this
+  element meets the padding can be left out, which on small maps are many, and the input need not be padded.
 
-Turning pays if the windows are large and the filters few, and the pixels so many that the end does not matter:
-`_costs` weighs it. The sums are added to a block that stays in the second-level cache while a task goes through its
-pixels; if all pixels fit into one panel, they are written to dF at once.
+`_costs` weighs them. The sums are added to a block that stays in the second-level cache while a task goes through its
+pixels; if all pixels fit into one panel, "windows" writes them to dF at once.
+
+What is left out are products with the zeros of the padding. They matter if G is not finite, for 0 inf is NaN: then
+"inner" says so, and another way is gone.
 
 Few lines and rows leave few tasks. Then the pixels are divided too, always into the same parts for the same geometry,
 and the parts are added in order: a result does not depend on the number of threads.
@@ -27,16 +32,22 @@ from lectcode.kernels import narrow
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import SECOND_LEVEL, forward_axis
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
-from lectcode.kernels.simd import BYTES, load, store, transpose
+from lectcode.kernels.simd import BYTES, load, splat, store, transpose
 from lectcode.kernels.threads import share
 
 ACCUMULATORS = 400_000  # bytes of sums that a task adds to
 DEPTH = 256  # pixels of a panel, at most
+BLOCKS = 4  # of lines in a task, at most
 TASKS = 4  # at least, if there are lines, rows or pixels enough to divide
-LEAST = 128  # rows of a task, if a turned product's rows are divided
 PIXELS = 2048  # at least, in a part
-TABLE = 4096  # pixels of a unit whose places are listed, at most
-TURN = 5  # to transpose one number takes as long as so many multiply-adds
+MOST = 16  # times that rows are divided
+WORTH_DIVIDING = 2**20  # multiply-adds
+TABLE = 2**15  # entries of a table of pixels, at most
+# Prices for one number, in multiply-adds of one lane:
+TURN = 5  # to transpose it
+FETCH = 8  # to read it from memory once more
+COPY = 240  # to copy a row of pixels of the input, whatever its length
+ADD = 20  # to write it to a part of the result and add this to the others
 
 
 class Sizes(NamedTuple):
@@ -47,6 +58,7 @@ class Sizes(NamedTuple):
     filters: int  # per group
     channels: int  # of the input, per group
     turned: bool
+    inner: bool
     direct: bool  # the sums are written to dF at once
     quantum: int  # lines that are not divided
     across: int  # tasks that divide the lines
@@ -67,7 +79,16 @@ class Sizes(NamedTuple):
     plane: int  # from one channel to the next
     used: int  # channels that are copied of each image
     layout: tuple  # of the pixels in memory, as `cut` knows it
-    workspace: tuple  # sizes of a thread's padded input, panel and block of sums
+    workspace: tuple  # sizes of a thread's padded input, panels and sums
+
+
+class Tables(NamedTuple):
+    """Where the pixels are."""
+
+    taps: np.ndarray  # for each filter element, where it meets the first pixel; 0 if `places` tells
+    places: np.ndarray  # for each pixel, or for each panel, element and pixel: where a row has it
+    spots: np.ndarray  # and where the panel
+    bounds: np.ndarray  # where the pixels of each panel and element begin
 
 
 def grad_filters(G, I, geometry, dF):
@@ -78,57 +99,69 @@ def grad_filters(G, I, geometry, dF):
     if dF.shape[0] // geometry.groups < ROWS and geometry.groups * dF.shape[1] >= TASKS:
         narrow.grad_filters(G, I, geometry, dF)
         return
-    sizes, taps, places = plan(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize)
-    partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
-    tasks = sizes.groups * sizes.across * sizes.down * sizes.parts
-    arguments = G.reshape(-1), I.reshape(-1), sizes, taps, places, partial.reshape(-1)
-    share(_grad_filters, tasks, G.size * dF[:1].size, *arguments, workspace=(sum(sizes.workspace), G.dtype))
+    for finite in (True, False):
+        problem = G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize, finite
+        sizes, tables = plan(*problem)
+        partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
+        tasks = sizes.groups * sizes.across * sizes.down * sizes.parts
+        failed = np.zeros(tasks, np.bool_)
+        arguments = G.reshape(-1), I.reshape(-1), sizes, tables, partial.reshape(-1), failed
+        share(_grad_filters, tasks, G.size * dF[:1].size, *arguments, workspace=(sum(sizes.workspace), G.dtype))
+        if not failed.any():
+            break
     if sizes.parts > 1:
         with np.errstate(all="ignore"):
             np.sum(partial, axis=0, out=dF)
 
 
 @njit(nogil=True, cache=True)
-def _grad_filters(G, X, sizes, taps, places, dF, workspace, first, last):
+def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
     """Run the tasks first, ..., last - 1: some lines and rows of one group, from one part of the pixels."""
     lanes = BYTES // X.itemsize
     width = VECTORS * lanes
-    total = sizes.channels * taps.size
+    T, total = tables.taps.size, sizes.channels * tables.taps.size
     G_plane, X_plane = sizes.steps * sizes.columns, sizes.size[0] * sizes.size[1]
     padded_size, panel_size, _ = sizes.workspace
     padded = workspace[:padded_size]
-    panel = workspace[padded_size : padded_size + panel_size]
+    panels = workspace[padded_size : padded_size + panel_size]
     sums = workspace[padded_size + panel_size :]
     units = (sizes.N + sizes.images - 1) // sizes.images * sizes.bands
-    tables = (
-        np.arange(max(DEPTH, total + lanes)) * width,
-        np.empty((DEPTH, 3), np.int64),
-        np.empty((2 * DEPTH, 2), np.int64),
-        np.zeros(ROWS, X.dtype),
-    )
+    scratch = np.empty((DEPTH, 3), np.int64), np.empty((2 * DEPTH, 2), np.int64), np.zeros(ROWS, X.dtype)
     for task in range(first, last):
         rest, part = divmod(task, sizes.parts)
         rest, across = divmod(rest, sizes.across)
         group, down = divmod(rest, sizes.down)
-        if sizes.turned:
-            f_0, f_1 = _share_of(across, sizes.across, sizes.quantum, sizes.filters)
-            j_0, j_1 = _share_of(down, sizes.down, ROWS, total)
-        else:
-            f_0, f_1 = 0, sizes.filters
+        f_0, f_1, j_0, j_1 = 0, sizes.filters, 0, total
+        if not sizes.turned:
             j_0, j_1 = _share_of(across, sizes.across, sizes.quantum, total)
-        c_0, c_1 = j_0 // taps.size, (j_1 - 1) // taps.size + 1
-        # where the lines and rows begin; the last is repeated to fill a vector or a block
+        else:
+            f_0, f_1 = _share_of(across, sizes.across, sizes.quantum, sizes.filters)
+            if sizes.inner:
+                j_0, j_1 = _share_of(down, sizes.down, ROWS * T, total)
+            else:
+                j_0, j_1 = _share_of(down, sizes.down, ROWS, total)
+        c_0, c_1 = j_0 // T, (j_1 - 1) // T + 1
         filters = np.empty(_rounded(f_1 - f_0, lanes if sizes.turned else ROWS), np.int64)
-        for f in range(filters.size):
+        for f in range(filters.size):  # the last is repeated to fill a vector or a block
             filters[f] = min(f_0 + f, f_1 - 1) * G_plane
-        elements = np.empty(_rounded(j_1 - j_0, ROWS if sizes.turned else lanes), np.int64)
+        multiple = ROWS * T if sizes.inner else ROWS if sizes.turned else lanes
+        elements = np.empty(_rounded(j_1 - j_0, multiple), np.int64)
+        order = np.empty(elements.size, np.int64)  # where the sums of an element are
         for j in range(elements.size):
-            c, t = divmod(min(j_0 + j, j_1 - 1), taps.size)
-            elements[j] = (c - c_0) * sizes.plane + taps[t]
+            c, t = divmod(min(j_0 + j, j_1 - 1), T)
+            at = j
+            if sizes.inner:  # row r of block t of some channels is element t of the r-th of them
+                c, t = divmod(j, T)
+                at = (c // ROWS * T + t) * ROWS + c % ROWS
+                c = min(c_0 + c, c_1 - 1)
+            elements[at] = (c - c_0) * sizes.plane + tables.taps[t]
+            order[j] = at * width
         if sizes.direct:
             C, c, pitch, block = dF, group * sizes.filters * total + j_0, total, width
         else:
             C, c, pitch, block = sums, 0, width, width * (elements.size if sizes.turned else filters.size)
+        to = ((part * sizes.groups + group) * sizes.filters + f_0) * total + j_0
+        result = c, pitch, block, f_1 - f_0, j_1 - j_0, to, total
         first_unit, last_unit = units * part // sizes.parts, units * (part + 1) // sizes.parts
         for unit in range(first_unit, last_unit):
             n, band = divmod(unit, sizes.bands)
@@ -137,10 +170,10 @@ def _grad_filters(G, X, sizes, taps, places, dF, workspace, first, last):
             g = (n * sizes.groups + group) * sizes.filters * G_plane + i * sizes.columns
             x = ((n * sizes.groups + group) * sizes.channels + c_0) * X_plane + i * sizes.advance * sizes.size[1]
             if sizes.padded:
+                x = 0
                 corner = sizes.corner[0] + i * sizes.advance, sizes.corner[1]
                 for image in range(images):
                     plane = ((n + image) * sizes.groups + group) * sizes.channels
-                    to = image * sizes.used * sizes.plane
                     for channel in range(c_0, c_1):
                         pad_plane(
                             X,
@@ -151,23 +184,20 @@ def _grad_filters(G, X, sizes, taps, places, dF, workspace, first, last):
                             sizes.phases,
                             sizes.extent,
                             padded,
-                            to + (channel - c_0) * sizes.plane,
+                            (image * sizes.used + channel - c_0) * sizes.plane,
                         )
-            unit_of = images * (end - i) * sizes.columns, places, sizes.layout, unit > first_unit
-            result = c, pitch, block
+            here = images, images * (end - i) * sizes.columns, unit > first_unit, unit == last_unit - 1
+            rest = sizes, here, tables, panels, scratch, C, result, order, dF
             if sizes.turned and sizes.padded:
-                _add_products(padded, 0, elements, G, g, filters, False, unit_of, panel, tables, C, result)
+                _add_products(padded, x, elements, G, g, filters, *rest)
             elif sizes.turned:
-                _add_products(X, x, elements, G, g, filters, False, unit_of, panel, tables, C, result)
+                finite = _add_products(X, x, elements, G, g, filters, *rest)
+                if not finite:
+                    failed[task] = True
             elif sizes.padded:
-                _add_products(G, g, filters, padded, 0, elements, True, unit_of, panel, tables, C, result)
+                _add_products(G, g, filters, padded, x, elements, *rest)
             else:
-                _add_products(G, g, filters, X, x, elements, False, unit_of, panel, tables, C, result)
-        to = ((part * sizes.groups + group) * sizes.filters + f_0) * total + j_0
-        if sizes.turned:
-            _write_turned(sums, block, f_1 - f_0, j_1 - j_0, tables[0], dF, to, total)
-        elif not sizes.direct:
-            _write(sums, block, f_1 - f_0, j_1 - j_0, dF, to, total)
+                _add_products(G, g, filters, X, x, elements, *rest)
 
 
 @njit(nogil=True, cache=True)
@@ -183,43 +213,78 @@ def _rounded(size, multiple):
 
 
 @njit(nogil=True, cache=True)
-def _add_products(A, a, rows, B, b, lines, overhang, unit, panel, tables, C, result):
-    """Add the products of the pixels of one unit.
+def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch, C, result, order, dF):
+    """Add the products of the pixels of one unit; if it is the last, write the result. Tell if "inner" may do so.
 
     C[c + r pitch + l] (+)= sum_x A[a + rows[r] + places[x]] B[b + lines[l] + pixel x], where `width` lines are a block
-    of C, and pixel x stands where `layout` says.
+    of C.
     """
-    pixels, places, layout, add = unit
-    dense, pieces, moves, none = tables
-    c, pitch, block = result
-    columns, line, steps, image, step = layout
+    images, pixels, more, last = here
+    pieces, moves, none = scratch
+    c, pitch, block, filters, elements, to, total = result
+    columns, line, steps, image, step = sizes.layout
     lanes = BYTES // B.itemsize
     width = VECTORS * lanes
-    panels = (pixels + DEPTH - 1) // DEPTH
-    for p in range(panels):
-        begin, stop = pixels * p // panels, pixels * (p + 1) // panels
+    lists = tables.taps.size if sizes.inner else 1
+    some = ROWS * lists * max(lanes // ROWS, 1)  # rows whose results are written together
+    number = (pixels + DEPTH - 1) // DEPTH
+    finite = True
+    for p in range(number):
+        begin, stop = pixels * p // number, pixels * (p + 1) // number
         cuts = cut(begin, stop, columns, line, steps, image, step, 1, pieces)
-        number = plan_moves(pieces, cuts, lanes, overhang, moves)
+        count = plan_moves(pieces, cuts, lanes, sizes.padded and not sizes.turned, moves)
         for l in range(0, lines.size, width):
-            vectors = min(width, lines.size - l) // lanes
-            pack_transposed(B, b, lines[l:], vectors * lanes, pieces, cuts, moves, number, panel, width)
-            for r in range(0, rows.size, ROWS):
-                at, more = c + l // width * block + r * pitch, add or p > 0
-                depth, row = stop - begin, rows[r:]
-                if vectors == VECTORS:
-                    multiply_add_3(depth, A, a, row, places, begin, panel, 0, dense, 0, C, at, pitch, none, 0, more)
-                elif vectors == 2:
-                    multiply_add_2(depth, A, a, row, places, begin, panel, 0, dense, 0, C, at, pitch, none, 0, more)
+            panel = panels[l * (DEPTH + lanes) :]
+            pack_transposed(B, b, lines[l:], min(width, lines.size - l), pieces, cuts, moves, count, panel, width)
+            if sizes.inner and not _is_finite(panel, stop - begin, min(width, lines.size - l), width):
+                finite = False
+        for r_0 in range(0, rows.size, some):
+            r_1 = min(r_0 + some, rows.size)
+            for r in range(r_0, r_1, ROWS):
+                place, spot, depth, row = begin, 0, stop - begin, rows[r:]
+                if sizes.inner:
+                    t = p * lists + r // ROWS % lists
+                    place = spot = tables.bounds[t]
+                    depth = (tables.bounds[t + 1] - place) // sizes.images * images
+                for l in range(0, lines.size, width):
+                    vectors = min(width, lines.size - l) // lanes
+                    panel = panels[l * (DEPTH + lanes) :]
+                    at, add = c + l // width * block + r * pitch, more or p > 0
+                    places, spots = tables.places, tables.spots
+                    if vectors == VECTORS:
+                        multiply_add_3(depth, A, a, row, places, place, panel, 0, spots, spot, C, at, pitch, none, 0, add)
+                    elif vectors == 2:
+                        multiply_add_2(depth, A, a, row, places, place, panel, 0, spots, spot, C, at, pitch, none, 0, add)
+                    else:
+                        multiply_add_1(depth, A, a, row, places, place, panel, 0, spots, spot, C, at, pitch, none, 0, add)
+            if last and p == number - 1 and not sizes.direct:
+                if sizes.turned:
+                    _write_turned(C, block, filters, r_0, min(r_1, elements), order, dF, to, total)
                 else:
-                    multiply_add_1(depth, A, a, row, places, begin, panel, 0, dense, 0, C, at, pitch, none, 0, more)
+                    _write(C, block, r_0, min(r_1, filters), elements, dF, to, total)
+    return finite
 
 
 @njit(nogil=True, cache=True)
-def _write(sums, block, rows, lines, dF, to, pitch):
-    """Write the sums of all lines of each row one after the other."""
+def _is_finite(panel, pixels, lines, width):
+    """Tell if all numbers of a panel are finite: only then are all their products with 0 equal to 0."""
+    lanes = BYTES // panel.itemsize
+    zero = splat(panel.dtype.type(0))
+    total = zero
+    for x in range(pixels):
+        for l in range(0, lines, lanes):
+            total = total + zero * load(panel, x * width + l)
+    check = np.empty(lanes, panel.dtype)
+    store(check, 0, total)
+    return check.sum() == 0
+
+
+@njit(nogil=True, cache=True)
+def _write(sums, block, first, last, lines, dF, to, pitch):
+    """Write the sums of all lines of the rows first, ..., last - 1."""
     lanes = BYTES // dF.itemsize
     width = VECTORS * lanes
-    for r in range(rows):
+    for r in range(first, last):
         for l in range(0, lines, width):
             source, target = l // width * block + r * width, to + r * pitch + l
             count = min(width, lines - l)
@@ -230,39 +295,28 @@ def _write(sums, block, rows, lines, dF, to, pitch):
 
 
 @njit(nogil=True, cache=True)
-def _write_turned(sums, block, lines, rows, dense, dF, to, pitch):
-    """Write the sums of all rows of each line one after the other."""
+def _write_turned(sums, block, lines, first, last, order, dF, to, pitch):
+    """Write the sums of the rows first, ..., last - 1 of all lines."""
     lanes = BYTES // dF.itemsize
     width = VECTORS * lanes
-    for first in range(0, lines, width):
-        count = min(width, lines - first)
-        start = first // width * block
-        if count < lanes or rows < lanes:
+    for l_0 in range(0, lines, width):
+        count = min(width, lines - l_0)
+        start = l_0 // width * block
+        if count < lanes or last < lanes:
             for l in range(count):
-                for r in range(rows):
-                    dF[to + (first + l) * pitch + r] = sums[start + r * width + l]
+                for r in range(first, last):
+                    dF[to + (l_0 + l) * pitch + r] = sums[start + order[r] + l]
         else:
-            for l in range(0, count, lanes):
-                line = min(l, count - lanes)  # the last vectors may begin earlier and write some sums twice
-                for r in range(0, rows, lanes):
-                    row = min(r, rows - lanes)
-                    transpose(sums, start + line, dense, row, dF, to + (first + line) * pitch + row, pitch)
-
-
-def _costs(filters, elements, pixels, waste, lanes):
-    """Weigh the product as it is and turned: multiply-adds of full vectors and blocks, and what is transposed."""
-    straight = pixels * (_up(filters, ROWS) * _up(elements, lanes) + TURN * waste * elements)
-    turned = pixels * (_up(elements, ROWS) * _up(filters, lanes) + TURN * filters) + TURN * filters * elements
-    return straight, turned
-
-
-def _up(size, multiple):
-    return -(-size // multiple) * multiple
+            for v in range(0, count, lanes):
+                l = min(v, count - lanes)  # the last vectors may begin earlier and write some sums twice
+                for u in range(first, last, lanes):
+                    r = min(u, last - lanes)
+                    transpose(sums, start + l, order, r, dF, to + (l_0 + l) * pitch + r, pitch)
 
 
 @lru_cache(512)
-def plan(N, filters, channels, geometry, itemsize):
-    """Choose tasks and tables."""
+def plan(N, filters, channels, geometry, itemsize, finite=True):
+    """Choose the way, the tasks and the tables; without `finite`, not the way "inner"."""
     y, x = (
         forward_axis(*axis)
         for axis in zip(
@@ -280,30 +334,63 @@ def plan(N, filters, channels, geometry, itemsize):
     groups, steps, columns = geometry.groups, y.steps, x.steps
     pixels = steps * columns
     taps = [(*tap_y[1:], *tap_x[1:]) for tap_y in y.parts[0][3] for tap_x in x.parts[0][3]]
-    elements = channels * len(taps)
+    T, elements = len(taps), channels * len(taps)
     inside = y.corner == x.corner == 0 and y.last < y.size and x.last < x.size
     # every row of the input is as long as the row of pixels: then whole images are one piece
     whole = inside and x.stride == y.stride == 1 and x.size == columns and pixels >= lanes
-    straight, turned = _costs(filters, elements, N * pixels, 1 if whole else _up(columns, lanes) / columns, lanes)
-    turned = turned < straight
-    padded = not inside if turned else not whole
+    met = [_met(axis) for axis in (y, x)]
+    share_met = met[0].mean() * met[1].mean()
+    costs = {
+        "windows": N * pixels * _up(filters, ROWS) * _up(elements, lanes)
+        + N * pixels * TURN * elements * (1 if whole else _up(columns, lanes) / columns)
+        + (0 if whole else COPY * N * channels * y.size),
+        "filters": N * pixels * (_up(elements, ROWS) * _up(filters, lanes) + TURN * filters)
+        + TURN * elements * filters
+        + (0 if inside else COPY * N * channels * y.size),
+        "inner": share_met * N * pixels * _up(channels, ROWS) * T * _up(filters, lanes)
+        + N * pixels * TURN * filters
+        + TURN * elements * filters,
+    }
+    small = T * max(pixels, DEPTH) <= TABLE
+    if inside or not finite or not small or not all(_panels_met(met, pixels)):
+        del costs["inner"]
+    way = min(costs, key=costs.get)
+    turned, inner = way != "windows", way == "inner"
+    padded = not inside if way == "filters" else not inner and not whole
     # tasks
-    rows, lines = (elements, filters) if turned else (filters, elements)
-    quantum = lanes if turned or lines < 4 * TASKS * width else width
-    quanta = -(-lines // quantum)
-    row_bytes = _up(rows, ROWS) * width * itemsize  # of the sums of `width` lines
+    work = N * pixels * elements * filters
     if turned:
-        across, down = -(-quanta // VECTORS), -(-row_bytes // ACCUMULATORS)
+        lines, quantum, rows, quantum_of_rows = filters, lanes, elements, ROWS * T if inner else ROWS
+        rows = _up(channels, ROWS) * T if inner else _up(elements, ROWS)
+        prices = FETCH * N * channels * y.size * x.size, TURN * N * pixels * filters
     else:
-        across, down = -(-lines // (max(ACCUMULATORS // row_bytes, 1) * width)), 1
-    parts = max(1, min(-(-TASKS // (groups * across * down)), N * pixels // PIXELS))
-    if turned:
-        down = _divisible(groups * across * parts, down, elements // LEAST)
-        most = -(-_up(elements, ROWS) // ROWS // down) * ROWS
-    else:
-        across = _divisible(groups * parts, across, quanta)
-        most = -(-quanta // across) * quantum
-    used = min(channels, (most - 2) // len(taps) + 2)
+        lines, quantum, rows = elements, lanes if elements < 4 * TASKS * width else width, _up(filters, ROWS)
+        quantum_of_rows = rows
+        prices = FETCH * N * pixels * filters, 0
+    one_panel = N * pixels <= DEPTH and elements % lanes == filters % ROWS == 0 and not turned
+    best = None
+    quanta, quanta_of_rows = -(-lines // quantum), -(-rows // quantum_of_rows)
+    for across in range(-(-lines // (BLOCKS * width)), quanta + 1):
+        for down in range(1, min(quanta_of_rows, MOST) + 1):
+            some = -(-quanta // across) * quantum, -(-quanta_of_rows // down) * quantum_of_rows
+            bytes_ = _up(some[0], width) * some[1] * itemsize
+            for parts in range(1, max(1, min(TASKS, N * pixels // PIXELS)) + 1):
+                tasks = groups * across * down * parts
+                idle = _up(tasks, TASKS) / tasks - 1 if work * groups >= WORTH_DIVIDING else 0
+                cost = (
+                    bytes_ > ACCUMULATORS and not one_panel,
+                    work * idle / 2
+                    + prices[0] * (across - 1)
+                    + prices[1] * (down - 1)
+                    + (ADD * parts * elements * filters if parts > 1 else 0),
+                )
+                if best is None or cost < best[0]:
+                    best = cost, across, down, parts, some
+        if across >= MOST * TASKS and not best[0][0]:
+            break
+    _, across, down, parts, (most_lines, most_rows) = best
+    most = most_rows if turned else most_lines
+    used = min(channels, (most - 2) // T + 2)
     # units
     if turned:
         advance, stride, phases = (y.stride, x.stride), (1, 1), (1, 1)
@@ -316,43 +403,48 @@ def plan(N, filters, channels, geometry, itemsize):
     if not turned:
         step_bytes += filters * columns * itemsize
     fit = max(SECOND_LEVEL * 3 // 2 // step_bytes - reach[0], 1)
-    images = max(1, min(N, DEPTH // pixels, fit // steps))
+    images = max(1, min(N, DEPTH // pixels, N if inner else fit // steps))
     images = -(-N // -(-N // images))
-    band = min(fit, TABLE // columns)
-    bands = min(steps, max(-(-steps // max(band, -(-DEPTH // columns))), -(-parts // N)))
+    if inner:
+        bands, parts = 1, min(parts, N)
+    else:
+        band = min(fit, TABLE // 8 // columns)
+        bands = min(steps, max(-(-steps // max(band, -(-DEPTH // columns))), -(-parts // N)))
     band = -(-steps // bands)
     bands = -(-steps // band)
     units = -(-N // images) * bands
     parts = min(parts, units)
-    direct = not turned and units == 1 and N * pixels <= DEPTH and elements % lanes == filters % ROWS == 0
-    sums = most * width if turned else _up(most, width) * _up(filters, ROWS)  # numbers
+    direct = one_panel and units == 1
     # tables
     extent = (band - 1) * advance[0] + 1 + reach[0], line
     plane = phases[0] * phases[1] * extent[0] * extent[1] if padded else y.size * x.size
-    table = []
-    for y_shift, f, x_shift, g in taps:
-        if padded and not turned:
-            table.append(((f * x.phases + g) * extent[0] + y_shift) * line + x_shift)
-        else:
-            table.append((y_shift * y.stride + f) * line + x_shift * x.stride + g)
-    G_image = groups * filters * pixels
     X_image = used * plane if padded else groups * channels * plane
     n, i, j = np.ogrid[:images, :band, :columns]
     if turned:
         places = n * X_image + i * advance[0] * line + j * advance[1]
-        layout = band * columns, band * columns, 1, G_image, 0
+        layout = band * columns, band * columns, 1, groups * filters * pixels, 0
     else:
-        places = n * G_image + i * columns + j
-        if whole:
-            layout = band * columns, band * columns, 1, X_image, 0
+        places = n * groups * filters * pixels + i * columns + j
+        layout = (band * columns, band * columns, 1, X_image, 0) if whole else (columns, columns, band, X_image, line)
+    offsets = []
+    for y_shift, f, x_shift, g in taps:
+        if padded and not turned:
+            offsets.append(((f * x.phases + g) * extent[0] + y_shift) * line + x_shift)
         else:
-            layout = columns, columns, band, X_image, line
+            offsets.append((y_shift * y.stride + f) * line + x_shift * x.stride + g)
+    places, spots, bounds = places.reshape(-1), np.arange(DEPTH) * width, np.zeros(1, np.int64)
+    if inner:
+        corner = y.corner * x.size + x.corner
+        meets = (met[0][:, None, :, None] & met[1][None, :, None, :]).reshape(T, 1, pixels).repeat(images, 1)
+        places, spots, bounds = _lists(meets.reshape(T, -1), places + corner, np.array(offsets), width)
+        offsets = [0] * T
     sizes = Sizes(
         N=N,
         groups=groups,
         filters=filters,
         channels=channels,
         turned=turned,
+        inner=inner,
         direct=direct,
         quantum=quantum,
         across=across,
@@ -375,16 +467,43 @@ def plan(N, filters, channels, geometry, itemsize):
         layout=layout,
         workspace=(
             _up(images * used * plane + 2 * width, width) if padded else 0,
-            (DEPTH + lanes) * width,
-            0 if direct else sums,
+            _up(most_lines, width) * (DEPTH + lanes),
+            0 if direct else _up(most_lines, width) * most_rows,
         ),
     )
-    return sizes, np.array(table, np.int64), np.ascontiguousarray(places, np.int64).reshape(-1)
+    tables = Tables(*(np.ascontiguousarray(table, np.int64) for table in (offsets, places, spots, bounds)))
+    return sizes, tables
 
 
-def _divisible(tasks, number, most):
-    """Return into how many parts, from `number` to `most`, to divide tasks so that a few threads get as many each."""
-    for parts in range(number, most + 1):
-        if tasks * parts % TASKS == 0 or tasks * parts >= 4 * TASKS:
-            return parts
-    return max(number, min(most, TASKS))
+def _up(size, multiple):
+    return -(-size // multiple) * multiple
+
+
+def _met(axis):
+    """Tell for each filter element and step along one axis whether it meets the input."""
+    meets = np.array([shift * axis.stride + phase for _, shift, phase in axis.parts[0][3]])[:, None]
+    meets = meets + axis.corner + np.arange(axis.steps) * axis.stride
+    return (meets >= 0) & (meets < axis.size)
+
+
+def _panels(pixels):
+    """Return the first pixel and the end of each panel, as `_add_products` has them."""
+    number = -(-pixels // DEPTH)
+    return [(pixels * p // number, pixels * (p + 1) // number) for p in range(number)]
+
+
+def _panels_met(met, pixels):
+    """Tell for each panel whether every filter element meets the input in it."""
+    meets = (met[0][:, None, :, None] & met[1][None, :, None, :]).reshape(-1, pixels)
+    return [meets[:, begin:end].any(1).all() for begin, end in _panels(pixels)]
+
+
+def _lists(meets, places, offsets, width):
+    """List, for each panel and each filter element, the pixels at which it meets the input."""
+    lists = [
+        (places[begin:end][there] + offset, np.flatnonzero(there) * width)
+        for begin, end in _panels(places.size)
+        for there, offset in zip(meets[:, begin:end], offsets, strict=True)
+    ]
+    bounds = np.cumsum([0] + [spots.size for _, spots in lists])
+    return np.concatenate([p for p, _ in lists]), np.concatenate([s for _, s in lists]), bounds
