@@ -7,20 +7,23 @@ number of threads.
 Numba's own `prange` is not used: its portable threading layer ("workqueue") aborts the process when two Python threads
 call at once, the GNU OpenMP layer kills a forked child that calls again, and it refuses 32-bit machines, WebAssembly
 among them. Python's own threads survive all three. They wait between calls, for to start one takes as long as a small
-layer; a forked child starts its own.
+layer; a forked child starts its own. `concurrent.futures` would do, but its hand-over takes 0.1 ms of a call, a queue
+half of that.
 """
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
 from functools import cache
-from itertools import pairwise
+from queue import SimpleQueue
+from time import perf_counter, sleep
 
 import numpy as np
 from numba import config, get_num_threads
 
-# Multiply-adds that one thread does in about 0.1 ms; to wake a second thread and wait for it takes some 0.03 ms.
+# Multiply-adds that one thread does in about 0.1 ms; it takes some 0.04 ms until a second thread is awake.
 WORTH_A_THREAD = 2**22
+AWAKE = 2e-4  # seconds that a call waits for the last thread without going to sleep
 
 ALIGNMENT = 64  # bytes: a cache line, and the longest vector
 KEPT = 2**22  # bytes of workspace that a thread keeps for its next call
@@ -42,14 +45,48 @@ def share(kernel, tasks, work, *arguments, workspace=None):
     if threads <= 1:
         _run(kernel, arguments, workspace, 0, tasks)
         return
-    ours, *others = pairwise(tasks * thread // threads for thread in range(threads + 1))
-    parts = [(_workers().submit(_run, kernel, arguments, workspace, *part), part) for part in others]
-    _run(kernel, arguments, workspace, *ours)
-    for future, part in reversed(parts):
-        if future.cancel():  # all workers are busy with other callers
-            _run(kernel, arguments, workspace, *part)
-        else:
-            future.result()  # an error in a thread is an error of the call
+    ranges, reports = deque(_ranges(tasks, threads)), SimpleQueue()
+    number = len(ranges)
+    for _ in range(threads - 1):
+        _jobs().put((kernel, arguments, workspace, ranges, reports))
+    _work(kernel, arguments, workspace, ranges, reports)
+    for _ in range(number):
+        if error := _next(reports):
+            raise error  # an error in a thread is an error of the call
+
+
+def _ranges(tasks, threads):
+    """Cut the tasks into ranges, each half an even share of what is left.
+
+    Who is awake takes the next one: a thread that wakes late, or is interrupted, delays the end by a short range only.
+    """
+    first = 0
+    while first < tasks:
+        last = first - (first - tasks) // (2 * threads)
+        yield first, last
+        first = last
+
+
+def _work(kernel, arguments, workspace, ranges, reports):
+    """Take ranges until there are none, which for a thread that was busy elsewhere may be at once; report each."""
+    while True:
+        try:
+            first, last = ranges.popleft()
+        except IndexError:
+            return
+        try:
+            _run(kernel, arguments, workspace, first, last)
+            reports.put(None)
+        except BaseException as error:
+            reports.put(error)
+
+
+def _next(reports):
+    """Return the next report."""
+    begin = perf_counter()
+    while reports.empty() and perf_counter() - begin < AWAKE:
+        sleep(0)
+    return reports.get()
 
 
 def _run(kernel, arguments, workspace, first, last):
@@ -72,9 +109,18 @@ def lend(size, dtype):
 
 
 @cache
-def _workers():
-    return ThreadPoolExecutor(max(config.NUMBA_NUM_THREADS - 1, 1), "lectcode")
+def _jobs():
+    """Return the queue from which waiting threads take their jobs."""
+    jobs = SimpleQueue()
+    for _ in range(max(config.NUMBA_NUM_THREADS - 1, 1)):
+        threading.Thread(target=_serve, args=(jobs,), name="lectcode", daemon=True).start()
+    return jobs
+
+
+def _serve(jobs):
+    while True:
+        _work(*jobs.get())
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_workers.cache_clear)  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_jobs.cache_clear)  # a child has none of its parent's threads
