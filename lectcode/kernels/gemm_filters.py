@@ -131,21 +131,18 @@ def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
         rest, part = divmod(task, sizes.parts)
         rest, across = divmod(rest, sizes.across)
         group, down = divmod(rest, sizes.down)
-        f_0, f_1, j_0, j_1 = 0, sizes.filters, 0, total
-        if not sizes.turned:
-            j_0, j_1 = _share_of(across, sizes.across, sizes.quantum, total)
-        else:
+        multiple = ROWS * T if sizes.inner else ROWS  # rows that are not divided
+        if sizes.turned:
             f_0, f_1 = _share_of(across, sizes.across, sizes.quantum, sizes.filters)
-            if sizes.inner:
-                j_0, j_1 = _share_of(down, sizes.down, ROWS * T, total)
-            else:
-                j_0, j_1 = _share_of(down, sizes.down, ROWS, total)
+            j_0, j_1 = _share_of(down, sizes.down, multiple, total)
+        else:
+            f_0, f_1 = _share_of(down, sizes.down, multiple, sizes.filters)
+            j_0, j_1 = _share_of(across, sizes.across, sizes.quantum, total)
         c_0, c_1 = j_0 // T, (j_1 - 1) // T + 1
         filters = np.empty(_rounded(f_1 - f_0, lanes if sizes.turned else ROWS), np.int64)
         for f in range(filters.size):  # the last is repeated to fill a vector or a block
             filters[f] = min(f_0 + f, f_1 - 1) * G_plane
-        multiple = ROWS * T if sizes.inner else ROWS if sizes.turned else lanes
-        elements = np.empty(_rounded(j_1 - j_0, multiple), np.int64)
+        elements = np.empty(_rounded(j_1 - j_0, multiple if sizes.turned else lanes), np.int64)
         order = np.empty(elements.size, np.int64)  # where the sums of an element are
         for j in range(elements.size):
             c, t = divmod(min(j_0 + j, j_1 - 1), T)
@@ -156,11 +153,11 @@ def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
                 c = min(c_0 + c, c_1 - 1)
             elements[at] = (c - c_0) * sizes.plane + tables.taps[t]
             order[j] = at * width
+        to = ((part * sizes.groups + group) * sizes.filters + f_0) * total + j_0
         if sizes.direct:
-            C, c, pitch, block = dF, group * sizes.filters * total + j_0, total, width
+            C, c, pitch, block = dF, to, total, width
         else:
             C, c, pitch, block = sums, 0, width, width * (elements.size if sizes.turned else filters.size)
-        to = ((part * sizes.groups + group) * sizes.filters + f_0) * total + j_0
         result = c, pitch, block, f_1 - f_0, j_1 - j_0, to, total
         first_unit, last_unit = units * part // sizes.parts, units * (part + 1) // sizes.parts
         for unit in range(first_unit, last_unit):
@@ -360,13 +357,13 @@ def plan(N, filters, channels, geometry, itemsize, finite=True):
     # tasks
     work = N * pixels * elements * filters
     if turned:
-        lines, quantum, rows, quantum_of_rows = filters, lanes, elements, ROWS * T if inner else ROWS
-        rows = _up(channels, ROWS) * T if inner else _up(elements, ROWS)
+        lines, quantum = filters, lanes
+        rows, quantum_of_rows = (_up(channels, ROWS) * T, ROWS * T) if inner else (elements, ROWS)
         prices = FETCH * N * channels * y.size * x.size, TURN * N * pixels * filters
     else:
-        lines, quantum, rows = elements, lanes if elements < 4 * TASKS * width else width, _up(filters, ROWS)
-        quantum_of_rows = rows
-        prices = FETCH * N * pixels * filters, 0
+        lines, quantum = elements, lanes if elements < 4 * TASKS * width else width
+        rows, quantum_of_rows = filters, ROWS
+        prices = FETCH * N * pixels * filters, TURN * N * pixels * elements
     one_panel = N * pixels <= DEPTH and elements % lanes == filters % ROWS == 0 and not turned
     best = None
     quanta, quanta_of_rows = -(-lines // quantum), -(-rows // quantum_of_rows)
