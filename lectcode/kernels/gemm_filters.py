@@ -30,7 +30,7 @@ from numba import njit
 
 from lectcode.kernels import narrow
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
-from lectcode.kernels.correlation import SECOND_LEVEL, forward_axis
+from lectcode.kernels.correlation import SECOND_LEVEL, Axis, forward_axis
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
 from lectcode.kernels.simd import BYTES, load, splat, store, transpose
 from lectcode.kernels.threads import share
@@ -40,14 +40,16 @@ DEPTH = 256  # pixels of a panel, at most
 BLOCKS = 4  # of lines in a task, at most
 TASKS = 4  # at least, if there are lines, rows or pixels enough to divide
 PIXELS = 2048  # at least, in a part
-MOST = 16  # times that rows are divided
+ENOUGH = 16  # tasks
 WORTH_DIVIDING = 2**20  # multiply-adds
-TABLE = 2**15  # entries of a table of pixels, at most
+TABLE = 2**15  # pixels that are listed for all filter elements together, at most
+LISTED = 4096  # pixels of a unit whose places are listed once
 # Prices for one number, in multiply-adds of one lane:
 TURN = 5  # to transpose it
 FETCH = 8  # to read it from memory once more
 COPY = 240  # to copy a row of pixels of the input, whatever its length
 ADD = 20  # to write it to a part of the result and add this to the others
+NARROW = 20, 3  # what `narrow` does for each pixel, filter and channel: before, and for each tap
 
 
 class Sizes(NamedTuple):
@@ -91,22 +93,31 @@ class Tables(NamedTuple):
     bounds: np.ndarray  # where the pixels of each panel and element begin
 
 
+class Plan(NamedTuple):
+    """A product, ready to run; "narrow" has its own."""
+
+    way: str
+    sizes: Sizes | None = None
+    tables: Tables | None = None
+    tasks: int = 0
+    work: int = 0  # multiply-adds that take as long
+
+
 def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
     if G.size == 0 or dF.size == 0:
         dF[...] = 0
         return
-    if dF.shape[0] // geometry.groups < ROWS and geometry.groups * dF.shape[1] >= TASKS:
-        narrow.grad_filters(G, I, geometry, dF)
-        return
     for finite in (True, False):
-        problem = G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize, finite
-        sizes, tables = plan(*problem)
+        plan = plan_filters(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize, finite)
+        if plan.way == "narrow":
+            narrow.grad_filters(G, I, geometry, dF)
+            return
+        sizes = plan.sizes
         partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
-        tasks = sizes.groups * sizes.across * sizes.down * sizes.parts
-        failed = np.zeros(tasks, np.bool_)
-        arguments = G.reshape(-1), I.reshape(-1), sizes, tables, partial.reshape(-1), failed
-        share(_grad_filters, tasks, G.size * dF[:1].size, *arguments, workspace=(sum(sizes.workspace), G.dtype))
+        failed = np.zeros(plan.tasks, np.bool_)
+        arguments = G.reshape(-1), I.reshape(-1), sizes, plan.tables, partial.reshape(-1), failed
+        share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), G.dtype))
         if not failed.any():
             break
     if sizes.parts > 1:
@@ -311,133 +322,128 @@ def _write_turned(sums, block, lines, first, last, order, dF, to, pitch):
                     transpose(sums, start + l, order, r, dF, to + (l_0 + l) * pitch + r, pitch)
 
 
+class Problem(NamedTuple):
+    """What a plan is made for."""
+
+    N: int
+    groups: int
+    filters: int  # per group
+    channels: int  # of the input, per group
+    y: Axis
+    x: Axis
+    lanes: int
+
+    @property
+    def pixels(self):
+        """Pixels of an image."""
+        return self.y.steps * self.x.steps
+
+    @property
+    def taps(self):
+        """For each filter element: shift and phase along y, shift and phase along x."""
+        return [(*tap_y[1:], *tap_x[1:]) for tap_y in self.y.parts[0][3] for tap_x in self.x.parts[0][3]]
+
+    @property
+    def elements(self):
+        """Filter elements of all channels."""
+        return self.channels * len(self.taps)
+
+    @property
+    def inside(self):
+        """No window meets the padding."""
+        y, x = self.y, self.x
+        return y.corner == x.corner == 0 and y.last < y.size and x.last < x.size
+
+    @property
+    def whole(self):
+        """Rows of the input are as long as rows of pixels, so the pixels of an image are one piece of it."""
+        y, x = self.y, self.x
+        return self.inside and y.stride == x.stride == 1 and x.size == x.steps and self.pixels >= self.lanes
+
+    def met(self):
+        """Tell for each filter element and pixel whether they meet the input, not the padding."""
+        meets = []
+        for axis in (self.y, self.x):
+            first = np.array([shift * axis.stride + phase for _, shift, phase in axis.parts[0][3]]) + axis.corner
+            place = first[:, None] + np.arange(axis.steps) * axis.stride
+            meets.append((place >= 0) & (place < axis.size))
+        return (meets[0][:, None, :, None] & meets[1][None, :, None, :]).reshape(-1, self.pixels)
+
+
 @lru_cache(512)
-def plan(N, filters, channels, geometry, itemsize, finite=True):
+def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
     """Choose the way, the tasks and the tables; without `finite`, not the way "inner"."""
-    y, x = (
-        forward_axis(*axis)
-        for axis in zip(
-            geometry.input_size,
-            geometry.kernel_size,
-            geometry.stride,
-            geometry.dilation,
-            geometry.before,
-            geometry.output_size,
-            strict=True,
-        )
+    axes = zip(
+        geometry.input_size,
+        geometry.kernel_size,
+        geometry.stride,
+        geometry.dilation,
+        geometry.before,
+        geometry.output_size,
+        strict=True,
     )
     lanes = BYTES // itemsize
-    width = VECTORS * lanes
-    groups, steps, columns = geometry.groups, y.steps, x.steps
-    pixels = steps * columns
-    taps = [(*tap_y[1:], *tap_x[1:]) for tap_y in y.parts[0][3] for tap_x in x.parts[0][3]]
-    T, elements = len(taps), channels * len(taps)
-    inside = y.corner == x.corner == 0 and y.last < y.size and x.last < x.size
-    # every row of the input is as long as the row of pixels: then whole images are one piece
-    whole = inside and x.stride == y.stride == 1 and x.size == columns and pixels >= lanes
-    met = [_met(axis) for axis in (y, x)]
-    share_met = met[0].mean() * met[1].mean()
-    costs = {
-        "windows": N * pixels * _up(filters, ROWS) * _up(elements, lanes)
-        + N * pixels * TURN * elements * (1 if whole else _up(columns, lanes) / columns)
-        + (0 if whole else COPY * N * channels * y.size),
-        "filters": N * pixels * (_up(elements, ROWS) * _up(filters, lanes) + TURN * filters)
-        + TURN * elements * filters
-        + (0 if inside else COPY * N * channels * y.size),
-        "inner": share_met * N * pixels * _up(channels, ROWS) * T * _up(filters, lanes)
-        + N * pixels * TURN * filters
-        + TURN * elements * filters,
-    }
-    small = T * max(pixels, DEPTH) <= TABLE
-    if inside or not finite or not small or not all(_panels_met(met, pixels)):
-        del costs["inner"]
+    problem = Problem(N, geometry.groups, filters, channels, *(forward_axis(*axis) for axis in axes), lanes)
+    costs = _costs(problem, finite)
     way = min(costs, key=costs.get)
+    if way == "narrow":
+        return Plan(way)
+    across, down, parts, quantum, most_lines, most_rows = _divide(problem, way, itemsize)
     turned, inner = way != "windows", way == "inner"
-    padded = not inside if way == "filters" else not inner and not whole
-    # tasks
-    work = N * pixels * elements * filters
-    if turned:
-        lines, quantum = filters, lanes
-        rows, quantum_of_rows = (_up(channels, ROWS) * T, ROWS * T) if inner else (elements, ROWS)
-        prices = FETCH * N * channels * y.size * x.size, TURN * N * pixels * filters
-    else:
-        lines, quantum = elements, lanes if elements < 4 * TASKS * width else width
-        rows, quantum_of_rows = filters, ROWS
-        prices = FETCH * N * pixels * filters, TURN * N * pixels * elements
-    one_panel = N * pixels <= DEPTH and elements % lanes == filters % ROWS == 0 and not turned
-    best = None
-    quanta, quanta_of_rows = -(-lines // quantum), -(-rows // quantum_of_rows)
-    for across in range(-(-lines // (BLOCKS * width)), quanta + 1):
-        for down in range(1, min(quanta_of_rows, MOST) + 1):
-            some = -(-quanta // across) * quantum, -(-quanta_of_rows // down) * quantum_of_rows
-            bytes_ = _up(some[0], width) * some[1] * itemsize
-            for parts in range(1, max(1, min(TASKS, N * pixels // PIXELS)) + 1):
-                tasks = groups * across * down * parts
-                idle = _up(tasks, TASKS) / tasks - 1 if work * groups >= WORTH_DIVIDING else 0
-                cost = (
-                    bytes_ > ACCUMULATORS and not one_panel,
-                    work * idle / 2
-                    + prices[0] * (across - 1)
-                    + prices[1] * (down - 1)
-                    + (ADD * parts * elements * filters if parts > 1 else 0),
-                )
-                if best is None or cost < best[0]:
-                    best = cost, across, down, parts, some
-        if across >= MOST * TASKS and not best[0][0]:
-            break
-    _, across, down, parts, (most_lines, most_rows) = best
-    most = most_rows if turned else most_lines
-    used = min(channels, (most - 2) // T + 2)
-    # units
+    y, x, pixels, taps = problem.y, problem.x, problem.pixels, problem.taps
+    steps, columns, width = y.steps, x.steps, VECTORS * lanes
+    padded = not problem.inside if way == "filters" else not inner and not problem.whole
+    # what is copied
     if turned:
         advance, stride, phases = (y.stride, x.stride), (1, 1), (1, 1)
         reach = y.last - (steps - 1) * y.stride, x.last - (columns - 1) * x.stride
     else:
         advance, stride, phases = (1, 1), (y.stride, x.stride), (y.phases, x.phases)
         reach = y.reach, x.reach
+    used = min(channels, ((most_rows if turned else most_lines) - 2) // len(taps) + 2)
     line = (columns - 1) * advance[1] + 1 + reach[1] if padded else x.size
+    # units
     step_bytes = used * phases[0] * phases[1] * advance[0] * line * itemsize
     if not turned:
         step_bytes += filters * columns * itemsize
     fit = max(SECOND_LEVEL * 3 // 2 // step_bytes - reach[0], 1)
     images = max(1, min(N, DEPTH // pixels, N if inner else fit // steps))
     images = -(-N // -(-N // images))
-    if inner:
-        bands, parts = 1, min(parts, N)
-    else:
-        band = min(fit, TABLE // 8 // columns)
-        bands = min(steps, max(-(-steps // max(band, -(-DEPTH // columns))), -(-parts // N)))
+    bands = 1
+    if not inner:
+        band = max(min(fit, LISTED // columns), -(-DEPTH // columns))
+        bands = min(steps, max(-(-steps // band), -(-parts // N)))
     band = -(-steps // bands)
     bands = -(-steps // band)
     units = -(-N // images) * bands
     parts = min(parts, units)
-    direct = one_panel and units == 1
+    direct = units == 1 and _is_direct(problem, way)
     # tables
     extent = (band - 1) * advance[0] + 1 + reach[0], line
     plane = phases[0] * phases[1] * extent[0] * extent[1] if padded else y.size * x.size
-    X_image = used * plane if padded else groups * channels * plane
+    X_image = used * plane if padded else geometry.groups * channels * plane
+    G_image = geometry.groups * filters * pixels
     n, i, j = np.ogrid[:images, :band, :columns]
     if turned:
         places = n * X_image + i * advance[0] * line + j * advance[1]
-        layout = band * columns, band * columns, 1, groups * filters * pixels, 0
     else:
-        places = n * groups * filters * pixels + i * columns + j
-        layout = (band * columns, band * columns, 1, X_image, 0) if whole else (columns, columns, band, X_image, line)
-    offsets = []
-    for y_shift, f, x_shift, g in taps:
-        if padded and not turned:
-            offsets.append(((f * x.phases + g) * extent[0] + y_shift) * line + x_shift)
-        else:
-            offsets.append((y_shift * y.stride + f) * line + x_shift * x.stride + g)
-    places, spots, bounds = places.reshape(-1), np.arange(DEPTH) * width, np.zeros(1, np.int64)
+        places = n * G_image + i * columns + j
+    if turned or problem.whole:
+        layout = band * columns, band * columns, 1, G_image if turned else X_image, 0
+    else:
+        layout = columns, columns, band, X_image, line
+    if padded and not turned:
+        offsets = [((f * x.phases + g) * extent[0] + i) * line + j for i, f, j, g in taps]
+    else:
+        offsets = [(i * y.stride + f) * line + j * x.stride + g for i, f, j, g in taps]
+    places, spots, bounds = places.reshape(-1), np.arange(DEPTH) * width, [0]
     if inner:
-        corner = y.corner * x.size + x.corner
-        meets = (met[0][:, None, :, None] & met[1][None, :, None, :]).reshape(T, 1, pixels).repeat(images, 1)
-        places, spots, bounds = _lists(meets.reshape(T, -1), places + corner, np.array(offsets), width)
-        offsets = [0] * T
+        offsets = np.array(offsets) + y.corner * x.size + x.corner
+        places, spots, bounds = _lists(np.tile(problem.met(), images), places, offsets, width)
+        offsets = np.zeros(len(taps))
     sizes = Sizes(
         N=N,
-        groups=groups,
+        groups=geometry.groups,
         filters=filters,
         channels=channels,
         turned=turned,
@@ -469,18 +475,81 @@ def plan(N, filters, channels, geometry, itemsize, finite=True):
         ),
     )
     tables = Tables(*(np.ascontiguousarray(table, np.int64) for table in (offsets, places, spots, bounds)))
-    return sizes, tables
+    return Plan(way, sizes, tables, geometry.groups * across * down * parts, geometry.groups * int(costs[way]))
 
 
 def _up(size, multiple):
     return -(-size // multiple) * multiple
 
 
-def _met(axis):
-    """Tell for each filter element and step along one axis whether it meets the input."""
-    meets = np.array([shift * axis.stride + phase for _, shift, phase in axis.parts[0][3]])[:, None]
-    meets = meets + axis.corner + np.arange(axis.steps) * axis.stride
-    return (meets >= 0) & (meets < axis.size)
+def _costs(problem, finite):
+    """Weigh the ways by multiply-adds, those of idle rows and lanes among them, and by what moving numbers costs."""
+    N, _, filters, channels, y, x, lanes = problem
+    pixels, T, elements = N * problem.pixels, len(problem.taps), problem.elements
+    packed = pixels * elements  # numbers of all windows; of short rows, vectors are copied that reach past the end
+    if not problem.whole:
+        packed *= _up(x.steps, lanes) / x.steps
+    copied = COPY * N * channels * y.size
+    costs = {
+        "narrow": pixels * filters * channels * (NARROW[0] + NARROW[1] * T),
+        "windows": pixels * _up(filters, ROWS) * _up(elements, lanes)
+        + TURN * packed
+        + (0 if problem.whole else copied),
+        "filters": pixels * _up(elements, ROWS) * _up(filters, lanes)
+        + TURN * (pixels + elements) * filters
+        + (0 if problem.inside else copied),
+    }
+    if not problem.inside and finite and T * max(problem.pixels, DEPTH) <= TABLE:
+        met = problem.met()
+        if all(met[:, begin:end].any(1).all() for begin, end in _panels(problem.pixels)):
+            costs["inner"] = (
+                met.mean() * pixels * _up(channels, ROWS) * T * _up(filters, lanes)
+                + TURN * (pixels + elements) * filters
+            )
+    return costs
+
+
+def _is_direct(problem, way):
+    """Tell if one panel has all pixels and the micro-kernel can write to dF itself."""
+    one = way == "windows" and problem.N * problem.pixels <= DEPTH
+    return one and problem.elements % problem.lanes == problem.filters % ROWS == 0
+
+
+def _divide(problem, way, itemsize):
+    """Return the tasks across lines, down rows and along pixels, and what a task has at most.
+
+    Each further task across fetches the rows once more, each one down packs the lines once more, each part writes a
+    result of its own. All that is weighed against threads that are idle when their number is not a good one.
+    """
+    N, groups, filters, channels, y, x, lanes = problem
+    width, elements, pixels = VECTORS * lanes, problem.elements, N * problem.pixels
+    if way == "windows":
+        lines, rows, least = elements, filters, ROWS
+        quantum = lanes if lines < 4 * TASKS * width else width
+        fetch, pack = FETCH * pixels * filters, TURN * pixels * elements
+    else:
+        T = len(problem.taps)
+        lines, rows, least = (filters, _up(channels, ROWS) * T, ROWS * T) if way == "inner" else (filters, elements, ROWS)
+        quantum = lanes
+        fetch, pack = FETCH * N * channels * y.size * x.size, TURN * pixels * filters
+    work = groups * pixels * elements * filters
+    quanta, blocks = -(-lines // quantum), -(-rows // least)
+    best = None
+    fewest = -(-lines // (BLOCKS * width))
+    for across in range(fewest, max(fewest, min(quanta, ENOUGH)) + 1):
+        for down in range(1, blocks + 1):
+            most = -(-quanta // across) * quantum, -(-blocks // down) * least
+            too_large = _up(most[0], width) * most[1] * itemsize > ACCUMULATORS and not _is_direct(problem, way)
+            for parts in range(1, max(1, min(TASKS, pixels // PIXELS)) + 1):
+                tasks = groups * across * down * parts
+                idle = _up(tasks, TASKS) / tasks - 1 if work >= WORTH_DIVIDING else 0
+                added = ADD * parts * groups * elements * filters if parts > 1 else 0
+                cost = work * idle / 2 + groups * (fetch * (across - 1) + pack * (down - 1)) + added
+                if best is None or (too_large, cost) < best[0]:
+                    best = (too_large, cost), (across, down, parts, quantum, *most)
+            if not too_large and groups * across * down >= ENOUGH:
+                break
+    return best[1]
 
 
 def _panels(pixels):
@@ -489,18 +558,12 @@ def _panels(pixels):
     return [(pixels * p // number, pixels * (p + 1) // number) for p in range(number)]
 
 
-def _panels_met(met, pixels):
-    """Tell for each panel whether every filter element meets the input in it."""
-    meets = (met[0][:, None, :, None] & met[1][None, :, None, :]).reshape(-1, pixels)
-    return [meets[:, begin:end].any(1).all() for begin, end in _panels(pixels)]
-
-
-def _lists(meets, places, offsets, width):
+def _lists(met, places, offsets, width):
     """List, for each panel and each filter element, the pixels at which it meets the input."""
     lists = [
         (places[begin:end][there] + offset, np.flatnonzero(there) * width)
         for begin, end in _panels(places.size)
-        for there, offset in zip(meets[:, begin:end], offsets, strict=True)
+        for there, offset in zip(met[:, begin:end], offsets, strict=True)
     ]
     bounds = np.cumsum([0] + [spots.size for _, spots in lists])
     return np.concatenate([p for p, _ in lists]), np.concatenate([s for _, s in lists]), bounds
