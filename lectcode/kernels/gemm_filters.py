@@ -3,7 +3,7 @@
     dF[c_out, j] = sum_{n, x} G[n, c_out, x] window[n, x, j]        x a pixel, j = (c_in, k_h, k_w)
 
 The micro-kernel multiplies rows, which it reads where they are, by lines, of which it wants a vector for each pixel:
-they are packed transposed. Either side may be the lines, and there are three ways:
+they are packed transposed. Either side may be the lines, and there are several ways:
 
 * "windows": the windows are the lines, the filters the rows. Each number of the input is packed as often as windows
   contain it.
@@ -11,6 +11,8 @@ they are packed transposed. Either side may be the lines, and there are three wa
   filter element meets the first pixel. Then dF comes out transposed and is turned at the end.
 * "inner": the same, where the rows of a block are channels that share one filter element. So the pixels at which this
   element meets the padding can be left out, which on small maps are many, and the input need not be padded.
+
+* "dots": for few filters of few channels and one element, neither side is packed: vectors run along the pixels.
 
 `_costs` weighs them. The sums are added to a block that stays in the second-level cache while a task goes through its
 pixels; if all pixels fit into one panel, "windows" writes them to dF at once.
@@ -49,6 +51,7 @@ TURN = 5  # to transpose it
 FETCH = 8  # to read it from memory once more
 COPY = 240  # to copy a row of pixels of the input, whatever its length
 ADD = 20  # to write it to a part of the result and add this to the others
+APART = 100  # to begin with another image in "dots", for each filter and channel
 NARROW = 20, 3  # what `narrow` does for each pixel, filter and channel: before, and for each tap
 
 
@@ -97,7 +100,7 @@ class Plan(NamedTuple):
     """A product, ready to run; "narrow" has its own."""
 
     way: str
-    sizes: Sizes | None = None
+    sizes: Sizes | tuple | None = None
     tables: Tables | None = None
     tasks: int = 0
     work: int = 0  # multiply-adds that take as long
@@ -112,6 +115,9 @@ def grad_filters(G, I, geometry, dF):
         plan = plan_filters(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize, finite)
         if plan.way == "narrow":
             narrow.grad_filters(G, I, geometry, dF)
+            return
+        if plan.way == "dots":
+            share(_dots, plan.tasks, plan.work, G.reshape(-1), I.reshape(-1), plan.sizes, dF.reshape(-1))
             return
         sizes = plan.sizes
         partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
@@ -206,6 +212,54 @@ def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
                 _add_products(G, g, filters, padded, x, elements, *rest)
             else:
                 _add_products(G, g, filters, X, x, elements, *rest)
+
+
+@njit(nogil=True, cache=True)
+def _dots(G, X, sizes, dF, first, last):
+    """Run the tasks first, ..., last - 1: the filters of one group, of one element, with two channels.
+
+    Two filters meet two channels at once; if there is no second one, the first is taken twice.
+    """
+    N, groups, filters, channels, pixels = sizes
+    lanes = BYTES // X.itemsize
+    pairs = (channels + 1) // 2
+    sums, ends = np.empty(4 * filters * lanes, X.dtype), np.empty(4 * filters, X.dtype)
+    for task in range(first, last):
+        group, pair = divmod(task, pairs)
+        c_0, c_1 = 2 * pair, min(2 * pair + 1, channels - 1)
+        sums[:] = 0
+        ends[:] = 0
+        for n in range(N):
+            for begin in range(0, pixels, LISTED):  # they stay near while all filters meet them
+                stop = min(begin + LISTED, pixels)
+                x = (n * groups + group) * channels * pixels
+                x_0, x_1 = x + c_0 * pixels, x + c_1 * pixels
+                for f in range(0, filters, 2):
+                    g_0 = ((n * groups + group) * filters + f) * pixels
+                    g_1 = g_0 + pixels if f + 1 < filters else g_0
+                    at = 4 * f * lanes
+                    sum_00, sum_01 = load(sums, at), load(sums, at + lanes)
+                    sum_10, sum_11 = load(sums, at + 2 * lanes), load(sums, at + 3 * lanes)
+                    full = stop - (stop - begin) % lanes
+                    for p in range(begin, full, lanes):
+                        g, h, a, b = load(G, g_0 + p), load(G, g_1 + p), load(X, x_0 + p), load(X, x_1 + p)
+                        sum_00, sum_01 = sum_00 + g * a, sum_01 + g * b
+                        sum_10, sum_11 = sum_10 + h * a, sum_11 + h * b
+                    store(sums, at, sum_00)
+                    store(sums, at + lanes, sum_01)
+                    store(sums, at + 2 * lanes, sum_10)
+                    store(sums, at + 3 * lanes, sum_11)
+                    for p in range(full, stop):
+                        ends[4 * f] += G[g_0 + p] * X[x_0 + p]
+                        ends[4 * f + 1] += G[g_0 + p] * X[x_1 + p]
+                        ends[4 * f + 2] += G[g_1 + p] * X[x_0 + p]
+                        ends[4 * f + 3] += G[g_1 + p] * X[x_1 + p]
+        for f in range(filters):
+            k = 4 * (f - f % 2) + 2 * (f % 2)
+            to = (group * filters + f) * channels
+            dF[to + c_0] = sums[k * lanes : (k + 1) * lanes].sum() + ends[k]
+            if c_1 > c_0:
+                dF[to + c_1] = sums[(k + 1) * lanes : (k + 2) * lanes].sum() + ends[k + 1]
 
 
 @njit(nogil=True, cache=True)
@@ -386,8 +440,12 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
     problem = Problem(N, geometry.groups, filters, channels, *(forward_axis(*axis) for axis in axes), lanes)
     costs = _costs(problem, finite)
     way = min(costs, key=costs.get)
+    work = geometry.groups * int(costs[way])
     if way == "narrow":
         return Plan(way)
+    if way == "dots":
+        sizes = N, geometry.groups, filters, channels, problem.pixels
+        return Plan(way, sizes, None, geometry.groups * -(-channels // 2), work)
     across, down, parts, quantum, most_lines, most_rows = _divide(problem, way, itemsize)
     turned, inner = way != "windows", way == "inner"
     y, x, pixels, taps = problem.y, problem.x, problem.pixels, problem.taps
@@ -475,7 +533,7 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
         ),
     )
     tables = Tables(*(np.ascontiguousarray(table, np.int64) for table in (offsets, places, spots, bounds)))
-    return Plan(way, sizes, tables, geometry.groups * across * down * parts, geometry.groups * int(costs[way]))
+    return Plan(way, sizes, tables, geometry.groups * across * down * parts, work)
 
 
 def _up(size, multiple):
@@ -499,6 +557,8 @@ def _costs(problem, finite):
         + TURN * (pixels + elements) * filters
         + (0 if problem.inside else copied),
     }
+    if problem.whole and T == 1:
+        costs["dots"] = N * filters * channels * (problem.pixels + APART)
     if not problem.inside and finite and T * max(problem.pixels, DEPTH) <= TABLE:
         met = problem.met()
         if all(met[:, begin:end].any(1).all() for begin, end in _panels(problem.pixels)):
