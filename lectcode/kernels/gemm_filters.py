@@ -283,7 +283,8 @@ def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch,
     """
     images, pixels, more, last = here
     pieces, moves, none = scratch
-    c, pitch, block, filters, elements, to, total = result
+    c, pitch, block, filters, elements, target, total = result
+    places, spots = tables.places, tables.spots
     columns, line, steps, image, step = sizes.layout
     lanes = BYTES // B.itemsize
     width = VECTORS * lanes
@@ -303,27 +304,26 @@ def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch,
         for r_0 in range(0, rows.size, some):
             r_1 = min(r_0 + some, rows.size)
             for r in range(r_0, r_1, ROWS):
-                place, spot, depth, row = begin, 0, stop - begin, rows[r:]
+                i, j, depth, row = begin, 0, stop - begin, rows[r:]
                 if sizes.inner:
                     t = p * lists + r // ROWS % lists
-                    place = spot = tables.bounds[t]
-                    depth = (tables.bounds[t + 1] - place) // sizes.images * images
+                    i = j = tables.bounds[t]
+                    depth = (tables.bounds[t + 1] - i) // sizes.images * images
                 for l in range(0, lines.size, width):
                     vectors = min(width, lines.size - l) // lanes
                     panel = panels[l * (DEPTH + lanes) :]
-                    at, add = c + l // width * block + r * pitch, more or p > 0
-                    places, spots = tables.places, tables.spots
+                    to, add = c + l // width * block + r * pitch, more or p > 0
                     if vectors == VECTORS:
-                        multiply_add_3(depth, A, a, row, places, place, panel, 0, spots, spot, C, at, pitch, none, 0, add)
+                        multiply_add_3(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
                     elif vectors == 2:
-                        multiply_add_2(depth, A, a, row, places, place, panel, 0, spots, spot, C, at, pitch, none, 0, add)
+                        multiply_add_2(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
                     else:
-                        multiply_add_1(depth, A, a, row, places, place, panel, 0, spots, spot, C, at, pitch, none, 0, add)
+                        multiply_add_1(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
             if last and p == number - 1 and not sizes.direct:
                 if sizes.turned:
-                    _write_turned(C, block, filters, r_0, min(r_1, elements), order, dF, to, total)
+                    _write_turned(C, block, filters, r_0, min(r_1, elements), order, dF, target, total)
                 else:
-                    _write(C, block, r_0, min(r_1, filters), elements, dF, to, total)
+                    _write(C, block, r_0, min(r_1, filters), elements, dF, target, total)
     return finite
 
 
@@ -482,14 +482,11 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
     X_image = used * plane if padded else geometry.groups * channels * plane
     G_image = geometry.groups * filters * pixels
     n, i, j = np.ogrid[:images, :band, :columns]
-    if turned:
-        places = n * X_image + i * advance[0] * line + j * advance[1]
-    else:
-        places = n * G_image + i * columns + j
+    in_G, in_X = n * G_image + i * columns + j, n * X_image + i * advance[0] * line + j * advance[1]
+    places = in_X if turned else in_G
+    layout = columns, columns, band, X_image, line
     if turned or problem.whole:
         layout = band * columns, band * columns, 1, G_image if turned else X_image, 0
-    else:
-        layout = columns, columns, band, X_image, line
     if padded and not turned:
         offsets = [((f * x.phases + g) * extent[0] + i) * line + j for i, f, j, g in taps]
     else:
@@ -589,8 +586,8 @@ def _divide(problem, way, itemsize):
         fetch, pack = FETCH * pixels * filters, TURN * pixels * elements
     else:
         T = len(problem.taps)
-        lines, rows, least = (filters, _up(channels, ROWS) * T, ROWS * T) if way == "inner" else (filters, elements, ROWS)
-        quantum = lanes
+        lines, quantum = filters, lanes
+        rows, least = (_up(channels, ROWS) * T, ROWS * T) if way == "inner" else (elements, ROWS)
         fetch, pack = FETCH * N * channels * y.size * x.size, TURN * pixels * filters
     work = groups * pixels * elements * filters
     quanta, blocks = -(-lines // quantum), -(-rows // least)
