@@ -468,7 +468,7 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
     images = max(1, min(N, DEPTH // pixels, N if inner else fit // steps))
     images = -(-N // -(-N // images))
     bands = 1
-    if not inner:
+    if not inner and images == 1:
         band = max(min(fit, LISTED // columns), -(-DEPTH // columns))
         bands = min(steps, max(-(-steps // band), -(-parts // N)))
     band = -(-steps // bands)
