@@ -51,7 +51,8 @@ TURN = 5  # to transpose it
 FETCH = 8  # to read it from memory once more
 COPY = 240  # to copy a row of pixels of the input, whatever its length
 ADD = 20  # to write it to a part of the result and add this to the others
-APART = 100  # to begin with another image in "dots", for each filter and channel
+DOT = 4  # to multiply and add it in "dots", which fetches both factors
+APART = 50  # to begin with another image in "dots", for each filter and channel
 NARROW = 20, 3  # what `narrow` does for each pixel, filter and channel: before, and for each tap
 
 
@@ -555,7 +556,7 @@ def _costs(problem, finite):
         + (0 if problem.inside else copied),
     }
     if problem.whole and T == 1:
-        costs["dots"] = N * filters * channels * (problem.pixels + APART)
+        costs["dots"] = DOT * N * filters * channels * (problem.pixels + APART)
     if not problem.inside and finite and T * max(problem.pixels, DEPTH) <= TABLE:
         met = problem.met()
         if all(met[:, begin:end].any(1).all() for begin, end in _panels(problem.pixels)):
