@@ -8,7 +8,7 @@ in blocks that are turned in registers.
 import numpy as np
 from numba import njit
 
-from lectcode.kernels.simd import BYTES, beats, choose, larger, load, rank, same, splat, store, transpose
+from lectcode.kernels.simd import beats, choose, lanes_of, larger, load, rank, same, splat, store, transpose
 
 VECTORS = 2**12  # of the copies that are worked on together: they stay in the second-level cache
 
@@ -134,7 +134,7 @@ def _give_to_all(places, n, q, share, d):
 def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once, O, workspace, first, last):
     """Write the maxima, or the sums divided by `divisors` unless None, of the groups of planes first, ..., last - 1."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
-    (total, H, W), (H_out, W_out), lanes = I.shape, O.shape[1:], BYTES // I.itemsize
+    (total, H, W), (H_out, W_out), lanes = I.shape, O.shape[1:], lanes_of(I)
     o, x = workspace[: at_once * W_out * lanes], workspace[at_once * W_out * lanes :]
     images, results, rows = I.reshape(-1), O.reshape(-1), np.arange(lanes) * lanes
     inside_h, inside_w = _inside(H_out, K_h, S_h, D_h, P_h, H), _inside(W_out, K_w, S_w, D_w, P_w, W)
@@ -166,7 +166,7 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
     windows that contain it. The workspace holds integers as wide as the floats.
     """
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
-    (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], BYTES // dI.itemsize
+    (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
     span, size = (K_h - 1) * D_h, H_out * W_out
     pixels = min(H, at_once + 2 * span) * W * lanes
     d, x = workspace[:pixels].view(dI.dtype), workspace[pixels : 2 * pixels + 2 * lanes * lanes]

@@ -34,7 +34,7 @@ from lectcode.kernels import grouped, narrow, pointwise
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import SECOND_LEVEL, Axis, forward_axis
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
-from lectcode.kernels.simd import BYTES, load, splat, store, transpose
+from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store, transpose
 from lectcode.kernels.threads import share
 
 ACCUMULATORS = 400_000  # bytes of sums that a task adds to
@@ -142,7 +142,7 @@ def grad_filters(G, I, geometry, dF):
 @njit(nogil=True, cache=True)
 def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
     """Run the tasks first, ..., last - 1: some lines and rows of one group, from one part of the pixels."""
-    lanes = BYTES // X.itemsize
+    lanes = lanes_of(X)
     width = VECTORS * lanes
     T, total = tables.taps.size, sizes.channels * tables.taps.size
     G_plane, X_plane = sizes.steps * sizes.columns, sizes.size[0] * sizes.size[1]
@@ -229,7 +229,7 @@ def _dots(G, X, sizes, dF, first, last):
     Two filters meet two channels at once; if there is no second one, the first is taken twice.
     """
     N, groups, filters, channels, pixels = sizes
-    lanes = BYTES // X.itemsize
+    lanes = lanes_of(X)
     pairs = (channels + 1) // 2
     sums, ends = np.empty(4 * filters * lanes, X.dtype), np.empty(4 * filters, X.dtype)
     for task in range(first, last):
@@ -294,7 +294,7 @@ def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch,
     c, pitch, block, filters, elements, target, total = result
     places, spots = tables.places, tables.spots
     columns, line, steps, image, step = sizes.layout
-    lanes = BYTES // B.itemsize
+    lanes = lanes_of(B)
     width = VECTORS * lanes
     lists = tables.taps.size if sizes.inner else 1
     some = ROWS * lists * max(lanes // ROWS, 1)  # rows whose results are written together
@@ -338,7 +338,7 @@ def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch,
 @njit(nogil=True, cache=True)
 def _is_finite(panel, pixels, lines, width):
     """Tell if all numbers of a panel are finite: only then are all their products with 0 equal to 0."""
-    lanes = BYTES // panel.itemsize
+    lanes = lanes_of(panel)
     zero = splat(panel.dtype.type(0))
     total = zero
     for x in range(pixels):
@@ -352,7 +352,7 @@ def _is_finite(panel, pixels, lines, width):
 @njit(nogil=True, cache=True)
 def _write(sums, block, first, last, lines, dF, to, pitch):
     """Write the sums of all lines of the rows first, ..., last - 1."""
-    lanes = BYTES // dF.itemsize
+    lanes = lanes_of(dF)
     width = VECTORS * lanes
     for r in range(first, last):
         for l in range(0, lines, width):
@@ -367,7 +367,7 @@ def _write(sums, block, first, last, lines, dF, to, pitch):
 @njit(nogil=True, cache=True)
 def _write_turned(sums, block, lines, first, last, order, dF, to, pitch):
     """Write the sums of the rows first, ..., last - 1 of all lines."""
-    lanes = BYTES // dF.itemsize
+    lanes = lanes_of(dF)
     width = VECTORS * lanes
     for l_0 in range(0, lines, width):
         count = min(width, lines - l_0)

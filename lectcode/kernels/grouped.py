@@ -26,7 +26,7 @@ from numba import get_num_threads, njit
 from lectcode.kernels import block
 from lectcode.kernels.correlation import Axis, forward_axis, grad_input_axis
 from lectcode.kernels.lanewise import ROWS, SUMS, multiply_add_row, multiply_add_rows
-from lectcode.kernels.simd import BYTES, lanes, transpose_to
+from lectcode.kernels.simd import BYTES, lanes, lanes_of, transpose_to
 from lectcode.kernels.threads import share
 
 NEAR = 250_000  # bytes of copies that a task works on: they should stay in the second-level cache
@@ -164,7 +164,7 @@ def _copy_band(X, plane, planes, i, sizes, inward, copy, at):
 @njit(nogil=True, cache=True)
 def _correlate(X, F, D, sizes, parts, pixels, places, taps, filters, inward, outward, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of all results of a block of groups."""
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     rows, channels = sizes.rows, sizes.channels
     copied, computed, used, _ = sizes.workspace
     copy, results = workspace[:copied], workspace[copied : copied + computed]
@@ -345,7 +345,7 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
 @njit(nogil=True, cache=True)
 def _grad_filters(G, X, sizes, pixels, taps, filters, inward, dense, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: each adds some bands of some images for a block of groups."""
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     rows, channels = sizes.rows, sizes.channels
     H, W = sizes.result
     copied, copied_of_G, used, _ = sizes.workspace

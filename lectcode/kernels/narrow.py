@@ -21,7 +21,7 @@ from numba import njit
 from lectcode.kernels import direct
 from lectcode.kernels.correlation import forward_axis
 from lectcode.kernels.panels import pad_plane
-from lectcode.kernels.simd import BYTES, load, splat, store
+from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
 
 AT_ONCE = 4  # rows
@@ -30,7 +30,7 @@ AT_ONCE = 4  # rows
 @njit(nogil=True, cache=True)
 def correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     results = workspace[: AT_ONCE * L]
     padded = workspace[AT_ONCE * L :]
     for task in range(first, last):
@@ -139,7 +139,7 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
 def _grad_filters(G, X, sizes, lines, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: all filters of one group, for one channel."""
     N, groups, rows, channels, size, corner, stride, phases, extent, steps, columns = sizes
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     taps, pitch = lines.size, extent[1]
     wide = (columns + L - 1) // L * L
     lines_of_G = steps * wide

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import block
-from lectcode.kernels.simd import BYTES, lanes, load, splat, store
+from lectcode.kernels.simd import lanes, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
 
 TILE = 2048  # pixels, at least, of planes that are longer
@@ -52,7 +52,7 @@ def _run(X, F, D, rows, channels, row, column, O):
 @njit(nogil=True, cache=True)
 def _correlate(X, F, D, rows, channels, row, column, pixels, tiles, O, first, last):
     """Run the tasks first, ..., last - 1: some pixels of all rows of one group."""
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     groups = D.size // rows
     for task in range(first, last):
         plane, tile = divmod(task, tiles)
@@ -107,7 +107,7 @@ def grad_filters(G, I, geometry, dF):
 @njit(nogil=True, cache=True)
 def _grad_filters(G, X, groups, rows, channels, pixels, tiles, shares, units, dF, first, last):
     """Run the tasks first, ..., last - 1: some pixels of some images, for one group."""
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     sums = np.empty(rows * channels * L, X.dtype)
     rest = np.empty(rows * channels, X.dtype)
     for task in range(first, last):
