@@ -64,7 +64,6 @@ def test_rows_around_the_length_of_a_block(W, dtype):
         check_max(few_values(rng, 1, 2, H, W, dtype=dtype), **{"kernel_size": 2, **keywords})
 
 
-@pytest.mark.usefixtures("route")
 def test_many_bands():
     """Planes of more rows than are worked on together, with rows short and long."""
     rng = np.random.default_rng(0)
