@@ -69,7 +69,8 @@ def _inside(count, K, S, D, P, size):
     """Return for each window the first place inside the input and the last one, plus one."""
     ends = np.empty((count, 2), np.int64)
     for h in range(count):
-        ends[h] = max(0, -((h * S - P) // D)), min(K, -((h * S - P - size) // D))
+        ends[h, 0] = max(0, -((h * S - P) // D))
+        ends[h, 1] = min(K, -((h * S - P - size) // D))
     return ends
 
 

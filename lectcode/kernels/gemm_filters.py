@@ -34,7 +34,7 @@ from lectcode.kernels import grouped, narrow, pointwise
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import SECOND_LEVEL, Axis, forward_axis
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
-from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store, transpose
+from lectcode.kernels.simd import BYTES, frozen, lanes_of, load, splat, store, transpose
 from lectcode.kernels.threads import share
 
 ACCUMULATORS = 400_000  # bytes of sums that a task adds to
@@ -148,6 +148,7 @@ def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
     G_plane, X_plane = sizes.steps * sizes.columns, sizes.size[0] * sizes.size[1]
     padded_size, panel_size, _ = sizes.workspace
     padded = workspace[:padded_size]
+    copy = frozen(padded)
     panels = workspace[padded_size : padded_size + panel_size]
     sums = workspace[padded_size + panel_size :]
     units = (sizes.N + sizes.images - 1) // sizes.images * sizes.bands
@@ -211,13 +212,13 @@ def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
             here = images, images * (end - i) * sizes.columns, unit > first_unit, unit == last_unit - 1
             rest = sizes, here, tables, panels, scratch, C, result, order, dF
             if sizes.turned and sizes.padded:
-                _add_products(padded, x, elements, G, g, filters, *rest)
+                _add_products(copy, x, elements, G, g, filters, *rest)
             elif sizes.turned:
                 finite = _add_products(X, x, elements, G, g, filters, *rest)
                 if not finite:
                     failed[task] = True
             elif sizes.padded:
-                _add_products(G, g, filters, padded, x, elements, *rest)
+                _add_products(G, g, filters, copy, x, elements, *rest)
             else:
                 _add_products(G, g, filters, X, x, elements, *rest)
 

@@ -18,6 +18,7 @@ import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, models, overload, register_model
 
 
@@ -103,6 +104,14 @@ def _lanes_of(typing, array):
         return INDEX(Vector(array.dtype).llvm.count)
 
     return types.int64(array), emit
+
+
+@intrinsic
+def _frozen(typing, array):
+    def emit(context, builder, signature, arguments):
+        return impl_ret_borrowed(context, builder, signature.return_type, arguments[0])
+
+    return array.copy(readonly=True)(array), emit
 
 
 @intrinsic
@@ -365,6 +374,11 @@ def lanes_of(array):
     return lanes(array.dtype)
 
 
+def frozen(array):
+    """Return the array as one that may only be read, like the inputs: a function of either is compiled once."""
+    return array
+
+
 def load(array, index):
     """Return the vector array[index], array[index + 1], ..."""
     return within(array, index, lanes(array.dtype)).copy()
@@ -439,6 +453,6 @@ def transpose_to(source, start, distances, first, result, position, places, plac
 
 
 if not config.DISABLE_JIT:
-    lanes_of, load, store, store_first = _lanes_of, _load, _store, _store_first
+    lanes_of, frozen, load, store, store_first = _lanes_of, _frozen, _load, _store, _store_first
     splat, first, transpose, transpose_to = _splat, _first, _transpose, _transpose_to
     rank, larger, same, beats, choose = _rank, _larger, _same, _beats, _choose
