@@ -33,7 +33,7 @@ if "google.colab" in sys.modules:
     {install}"""
 COLAB_METADATA = {"tags": ["remove-cell"], "cellView": "form", "jupyter": {"source_hidden": True}}
 IN_JUPYTER = '<p class="d-none">{}</p>'  # Bootstrap, which the site's theme brings, does not display this class
-GATE = re.compile(r"^(?=```\{(exercise|solution)-start\})", re.M)
+GATE = re.compile(r"^```\{(exercise|solution)-start\}.*?^```$", re.M | re.S)
 INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.M)
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -78,13 +78,17 @@ def caption(cell):
     return nbformat.v4.new_markdown_cell(IN_JUPYTER.format(f"<b>{figure['name']}.</b> {text}"))
 
 
+def begun(text):
+    """Return Markdown with a word behind each directive that begins an exercise or a solution."""
+    return GATE.sub(lambda gate: f"{gate[0]}\n\n" + IN_JUPYTER.format(f"<b>{gate[1].title()}.</b>"), text)
+
+
 def for_jupyter(cells, folder):
     """Return a page's cells with what Jupyter and Colab would not show."""
     shown = []
     for cell in cells:
         if cell.cell_type == "markdown":
-            named = GATE.sub(lambda gate: IN_JUPYTER.format(f"<b>{gate[1].title()}.</b>") + "\n\n", cell.source)
-            cell.source = included(named, folder)
+            cell.source = included(begun(cell.source), folder)
         shown += filter(None, (cell, caption(cell)))
     return shown
 
