@@ -7,7 +7,8 @@ panel that stays in the nearest caches, and uses it for all filters. Where there
 more than
 it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows is thrown away.
 
-The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`.
+The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`. Where groups are many or
+filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
 
 The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed
 matrix of
@@ -19,11 +20,18 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import get_num_threads, njit
 
-from lectcode.kernels import direct, narrow
+from lectcode.kernels import direct, grouped, narrow, pointwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
-from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
+from lectcode.kernels.correlation import (
+    DEPTH,
+    TILES,
+    one_window,
+    pixels_as_channels,
+    plan_forward,
+    plan_grad_input,
+)
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
-from lectcode.kernels.simd import BYTES
+from lectcode.kernels.simd import lanes_of
 from lectcode.kernels.threads import share
 
 
@@ -32,22 +40,34 @@ def forward(I, F, B, geometry, O):
     if I.size == 0 or F.size == 0:  # nothing to multiply
         direct.forward(I, F, B, geometry, O)
         return
-    C_out, channels = F.shape[:2]
-    plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
-    _product(I, F, B, plan, O)
+    if matrices := one_window(geometry):
+        I, F, geometry = pixels_as_channels(I), pixels_as_channels(F), matrices
+    rows, channels = F.shape[0] // geometry.groups, F.shape[1]
+    if pointwise.applies(geometry, rows, I.dtype):
+        pointwise.forward(I, F, B, geometry, O)
+    elif grouped.chooses(geometry, rows, channels, I.dtype):
+        grouped.forward(I, F, B, geometry, O)
+    else:
+        plan = plan_forward(I.shape[0], rows, channels, geometry, I.itemsize, get_num_threads())
+        _product(I, F, B, plan, O)
 
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
     # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(F.sum())
-    if G.size == 0 or F.size == 0 or dI.size == 0 or not finite:
+    if G.size == 0 or F.size == 0 or dI.size == 0 or not np.isfinite(F).all():
         direct.grad_input(G, F, geometry, dI)
         return
-    C_out, channels = F.shape[:2]
-    plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
-    _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+    if matrices := one_window(geometry):
+        F, geometry, dI = pixels_as_channels(F), matrices, pixels_as_channels(dI)
+    rows, channels = F.shape[1], F.shape[0] // geometry.groups
+    if pointwise.applies(geometry, rows, G.dtype):
+        pointwise.grad_input(G, F, geometry, dI)
+    elif grouped.chooses(geometry, rows, channels, G.dtype):
+        grouped.grad_input(G, F, geometry, dI)
+    else:
+        plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
+        _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
 
 
 def refusal(dtype, geometry):
@@ -76,7 +96,7 @@ def _packed(F, plan):
     begin = 0
     for taps in np.split(plan.taps, plan.parts[1:, 5]):
         end = begin + rows * sizes.channels * taps.size
-        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, sizes.block, A[begin:end]
+        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, A[begin:end]
         share(pack_filters, sizes.groups * sizes.channels, 8 * (end - begin), *arguments)
         begin = end
     A.flags.writeable = False
@@ -97,7 +117,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 @njit(nogil=True, cache=True)
 def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
-    lanes = BYTES // X.itemsize
+    lanes = lanes_of(X)
     width = VECTORS * lanes
     stripe = TILES * width
     block = sizes.block
@@ -174,7 +194,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                     whole = (stop - begin) // width * width
                     if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
                         whole = 0
-                    if not sizes.packed:
+                    if not sizes.packed or sizes.rows < block:
                         whole = 0
                     for k in range(0, K, DEPTH):
                         depth = min(DEPTH, K - k)
@@ -184,7 +204,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                             pack(X, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
                         for b in range(first_block, last_block):
                             # the last block may begin earlier: it computes some rows twice
-                            row = min(b * block, sizes.rows - block)
+                            row = max(min(b * block, sizes.rows - block), 0)
                             d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
                             unpacked = group * sizes.A_group + row * sizes.A_row
                             a = A_part + b * block * K if sizes.A_packed else unpacked
@@ -253,10 +273,10 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                                         vectors,
                                     )
                     for b in range(first_block, last_block):
-                        row = min(b * block, sizes.rows - block)
+                        row = max(min(b * block, sizes.rows - block), 0)
                         direct = whole if row == b * block else 0
                         if direct < stop - begin:
-                            for r in range(block):
+                            for r in range(min(block, sizes.rows)):
                                 unpack(
                                     C,
                                     ((b - first_block) * block + r) * stripe,

@@ -1,9 +1,9 @@
 """Vectors as wide as the host's registers, in plain Numba code.
 
 Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
-register full of floats: `load` reads it, `store` writes it, `splat` fills it with one number, and +, - and * work
-lane by
-lane. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
+register full of numbers: `load` reads it, `store` writes it, `splat` fills it with one number, and of floats +, -, *
+and / work lane by lane. A comparison (`beats`, `same`) gives a `Mask`, one truth value a lane, by which `choose` merges
+two vectors. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
 
 Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.
 
@@ -34,7 +34,7 @@ REGISTERS = 16 if _host_has("sse2") and BYTES < 64 else 32
 
 INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
-_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int32: _LANE, types.int64: INDEX}
 
 
 def lanes(dtype):
@@ -43,7 +43,7 @@ def lanes(dtype):
 
 
 class Vector(types.Type):
-    """The Numba type of one register full of floats."""
+    """The Numba type of one register full of numbers."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -51,7 +51,16 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({dtype})")
 
 
+class Mask(types.Type):
+    """The Numba type of one truth value for each lane of a vector."""
+
+    def __init__(self, count):
+        self.llvm = ir.VectorType(ir.IntType(1), count)
+        super().__init__(name=f"Mask({count})")
+
+
 @register_model(Vector)
+@register_model(Mask)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, vector):
         super().__init__(manager, vector, vector.llvm)
@@ -89,6 +98,14 @@ def emit_multiply_add(builder, a, b, c):
 
 
 @intrinsic
+def _lanes_of(typing, array):
+    def emit(context, builder, signature, arguments):
+        return INDEX(Vector(array.dtype).llvm.count)
+
+    return types.int64(array), emit
+
+
+@intrinsic
 def _load(typing, array, index):
     vector = Vector(array.dtype)
 
@@ -108,6 +125,21 @@ def _store(typing, array, index, vector):
 
 
 @intrinsic
+def _store_first(typing, array, index, vector, count):
+    def emit(context, builder, signature, arguments):
+        V, vectors = vector.llvm, arguments[2]
+        where = builder.bitcast(address(context, builder, signature.args[0], *arguments[:2]), V.as_pointer())
+        name = f"llvm.masked.store.v{V.count}f{vector.dtype.bitwidth}.p0v{V.count}f{vector.dtype.bitwidth}"
+        mask = ir.VectorType(ir.IntType(1), V.count)
+        kind = ir.FunctionType(ir.VoidType(), [V, V.as_pointer(), _LANE, mask])
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [vectors, where, _LANE(4), _taken(builder, V, arguments[3])])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, vector, types.int64), emit
+
+
+@intrinsic
 def _splat(typing, number):
     vector = Vector(number)
 
@@ -117,36 +149,78 @@ def _splat(typing, number):
     return vector(number), emit
 
 
+def _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector):
+    """Emit the loads of the rows of a square of numbers."""
+    rows = []
+    for i in range(vector.llvm.count):
+        where = address(context, builder, distances_type, distances, builder.add(first, INDEX(i)))
+        row = builder.add(start, builder.load(where))
+        rows.append(emit_load(builder, address(context, builder, source_type, source, row), vector.llvm))
+    return rows
+
+
+def _emit_butterflies(builder, rows):
+    """Emit the columns of a square: in round d, vectors i and i + d exchange the lanes in which bit d differs."""
+    count = len(rows)
+    d = count // 2
+    while d:
+        low = _mask([lane if not lane & d else count + lane - d for lane in range(count)])
+        high = _mask([lane + d if not lane & d else count + lane for lane in range(count)])
+        for i in range(count):
+            if not i & d:
+                a, b = rows[i], rows[i + d]
+                rows[i], rows[i + d] = builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high)
+        d //= 2
+    return rows
+
+
+@intrinsic
+def _first(typing, vector, count):
+    def emit(context, builder, signature, arguments):
+        V = vector.llvm
+        return builder.select(_taken(builder, V, arguments[1]), arguments[0], ir.Constant(V, None))
+
+    return vector(vector, types.int64), emit
+
+
 @intrinsic
 def _transpose(typing, source, start, distances, first, result, position, distance):
-    """Butterflies: in round d, vectors i and i + d exchange the lanes in which bit d of the lane's number differs."""
     vector = Vector(source.dtype)
-    count = vector.llvm.count
 
     def emit(context, builder, signature, arguments):
         source, start, distances, first, result, position, distance = arguments
         source_type, distances_type, result_type = (signature.args[i] for i in (0, 2, 4))
-        rows = []
-        for i in range(count):
-            where = address(context, builder, distances_type, distances, builder.add(first, INDEX(i)))
-            row = builder.add(start, builder.load(where))
-            rows.append(emit_load(builder, address(context, builder, source_type, source, row), vector.llvm))
-        d = count // 2
-        while d:
-            low = _mask([lane if not lane & d else count + lane - d for lane in range(count)])
-            high = _mask([lane + d if not lane & d else count + lane for lane in range(count)])
-            for i in range(count):
-                if not i & d:
-                    a, b = rows[i], rows[i + d]
-                    rows[i], rows[i + d] = builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high)
-            d //= 2
-        for i, row in enumerate(rows):
+        rows = _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector)
+        for i, row in enumerate(_emit_butterflies(builder, rows)):
             where = builder.add(position, builder.mul(distance, INDEX(i)))
             emit_store(builder, row, address(context, builder, result_type, result, where))
         return context.get_dummy_value()
 
     index = types.int64
     return types.void(source, index, distances, index, result, index, index), emit
+
+
+@intrinsic
+def _transpose_to(typing, source, start, distances, first, result, position, places, place):
+    vector = Vector(source.dtype)
+
+    def emit(context, builder, signature, arguments):
+        source, start, distances, first, result, position, places, place = arguments
+        source_type, distances_type, result_type, places_type = (signature.args[i] for i in (0, 2, 4, 6))
+        rows = _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector)
+        for i, row in enumerate(_emit_butterflies(builder, rows)):
+            where = builder.load(address(context, builder, places_type, places, builder.add(place, INDEX(i))))
+            emit_store(builder, row, address(context, builder, result_type, result, builder.add(position, where)))
+        return context.get_dummy_value()
+
+    index = types.int64
+    return types.void(source, index, distances, index, result, index, places, index), emit
+
+
+def _taken(builder, llvm_type, count):
+    """Emit the truth of lane < count, lane by lane."""
+    count = emit_splat(builder, builder.trunc(count, _LANE), ir.VectorType(_LANE, llvm_type.count))
+    return builder.icmp_signed("<", _mask(list(range(llvm_type.count))), count)
 
 
 def _mask(numbers):
@@ -176,6 +250,38 @@ zip_low = _pick(lambda count: [i // 2 + i % 2 * count for i in range(count)])
 zip_high = _pick(lambda count: [(i + count) // 2 + i % 2 * count for i in range(count)])
 
 
+def _every(stride):
+    """Make a function of an array and an index that returns every stride-th number from there on, one vector full."""
+
+    @intrinsic
+    def compiled(typing, array, index):
+        vector = Vector(array.dtype)
+        count = vector.llvm.count
+        numbers = range(0, stride * count, stride)
+
+        def emit(context, builder, signature, arguments):
+            start = address(context, builder, signature.args[0], *arguments)
+            result = emit_load(builder, start, vector.llvm)
+            for i in range(1, stride):  # the lanes that stand in vector i
+                kept = numbers if i == 1 else range(count)
+                lanes = [
+                    count + n % count if n // count == i else k % count for n, k in zip(numbers, kept, strict=True)
+                ]
+                more = emit_load(builder, builder.gep(start, [INDEX(i * count)]), vector.llvm)
+                result = builder.shuffle_vector(result, more, _mask(lanes))
+            return result
+
+        return vector(array, types.int64), emit
+
+    def plain(array, index):
+        return within(array, index, stride * lanes(array.dtype))[::stride].copy()
+
+    return plain if config.DISABLE_JIT else compiled
+
+
+every_2, every_3, every_4 = map(_every, (2, 3, 4))
+
+
 def _lanewise(sign, instruction):
     """Give vectors an operator; `contract` lets LLVM fuse a product and a sum into one rounding."""
 
@@ -196,6 +302,55 @@ def _lanewise(sign, instruction):
 _lanewise(operator.add, "fadd")
 _lanewise(operator.sub, "fsub")
 _lanewise(operator.mul, "fmul")
+_lanewise(operator.truediv, "fdiv")
+
+
+@intrinsic
+def _rank(typing, vector):
+    ranks = Vector(types.int32 if vector.dtype == types.float32 else types.int64)
+
+    def emit(context, builder, signature, arguments):
+        (x,), count, bits = arguments, vector.llvm.count, ranks.dtype.bitwidth
+        constant = {n: ir.Constant(ranks.llvm, [n] * count) for n in (0, bits - 1, ranks.dtype.maxval)}
+        pattern = builder.bitcast(x, ranks.llvm)
+        negative = builder.ashr(pattern, constant[bits - 1])
+        rank = builder.xor(pattern, builder.and_(negative, constant[ranks.dtype.maxval]))
+        zero = builder.fcmp_ordered("==", x, ir.Constant(vector.llvm, [0.0] * count))
+        rank = builder.select(zero, constant[0], rank)
+        return builder.select(builder.fcmp_unordered("uno", x, x), constant[ranks.dtype.maxval], rank)
+
+    return ranks(vector), emit
+
+
+@intrinsic
+def _larger(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.select(builder.icmp_signed(">", *arguments), *arguments)
+
+    return a(a, b), emit
+
+
+@intrinsic
+def _same(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.icmp_signed("==", *arguments)
+
+    return Mask(a.llvm.count)(a, b), emit
+
+
+@intrinsic
+def _beats(typing, b, a):
+    def emit(context, builder, signature, arguments):
+        b, a = arguments
+        later_is_larger = builder.fcmp_unordered(">", b, a)  # or one of them is NaN
+        return builder.and_(later_is_larger, builder.fcmp_ordered("ord", a, a))
+
+    return Mask(a.llvm.count)(b, a), emit
+
+
+@intrinsic
+def _choose(typing, mask, a, b):
+    return a(mask, a, b), lambda context, builder, signature, arguments: builder.select(*arguments)
 
 
 def within(array, index, length):
@@ -203,6 +358,11 @@ def within(array, index, length):
     if not 0 <= index <= array.size - length:
         raise IndexError(f"{length} elements at {index} leave an array of {array.size}")
     return array[index : index + length]
+
+
+def lanes_of(array):
+    """Return how many of an array's numbers one vector holds: a constant of the machine code, unlike array.itemsize."""
+    return lanes(array.dtype)
 
 
 def load(array, index):
@@ -215,9 +375,48 @@ def store(array, index, vector):
     within(array, index, vector.size)[:] = vector
 
 
+def store_first(array, index, vector, count):
+    """Write the first `count` lanes of a vector and nothing else; all of them if it has no more."""
+    lanes = vector[:count]
+    within(array, index, lanes.size)[:] = lanes
+
+
 def splat(number):
     """Return the vector whose lanes are all `number`, a NumPy scalar."""
     return np.full(lanes(number.dtype), number)
+
+
+def rank(vector):
+    """Return integers that compare as the floats of a vector do; all NaN have one rank, the highest."""
+    integers = np.dtype(f"i{vector.itemsize}")
+    pattern, highest = vector.view(integers), np.iinfo(integers).max
+    ranks = np.where(vector == 0, 0, np.where(pattern < 0, pattern ^ highest, pattern))
+    return np.where(np.isnan(vector), highest, ranks).astype(integers)
+
+
+def larger(a, b):
+    """Return for each lane the larger of two integers."""
+    return np.maximum(a, b)
+
+
+def same(a, b):
+    """Tell for each lane whether two vectors of integers are equal."""
+    return a == b
+
+
+def beats(b, a):
+    """Tell for each lane whether float b takes the lead from a, which comes first: if larger, or the first NaN."""
+    return (b > a) | ((b != b) & (a == a))
+
+
+def choose(mask, a, b):
+    """Return the lanes of a where the mask is true, those of b elsewhere."""
+    return np.where(mask, a, b)
+
+
+def first(vector, count):
+    """Return the vector with zeros in all lanes but the first `count`."""
+    return np.where(np.arange(vector.size) < count, vector, vector.dtype.type(0))
 
 
 def transpose(source, start, distances, first, result, position, distance):
@@ -232,5 +431,14 @@ def transpose(source, start, distances, first, result, position, distance):
             within(result, position + j * distance + i, 1)[0] = row[j]
 
 
+def transpose_to(source, start, distances, first, result, position, places, place):
+    """Turn rows into columns that stand anywhere: transpose with places[place + j] instead of j distance."""
+    for j in range(lanes(source.dtype)):
+        column = np.array([within(source, start + distances[first + i] + j, 1)[0] for i in range(lanes(source.dtype))])
+        store(result, position + places[place + j], column)
+
+
 if not config.DISABLE_JIT:
-    load, store, splat, transpose = _load, _store, _splat, _transpose
+    lanes_of, load, store, store_first = _lanes_of, _load, _store, _store_first
+    splat, first, transpose, transpose_to = _splat, _first, _transpose, _transpose_to
+    rank, larger, same, beats, choose = _rank, _larger, _same, _beats, _choose
