@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lectcode import shapes
-from lectcode.kernels import direct, gemm_filters, threads
+from lectcode.kernels import direct, filter_plans, gemm_filters, threads
 
 WAYS = "narrow", "windows", "filters", "inner", "dots"
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
@@ -39,18 +39,18 @@ def problem(case, seed, dtype=np.float64):
 def divided(monkeypatch):
     """Divide even little work, and plan anew."""
     for name, value in {"WORTH_DIVIDING": 1, "PIXELS": 16, "ACCUMULATORS": 5_000}.items():
-        monkeypatch.setattr(gemm_filters, name, value)
+        monkeypatch.setattr(filter_plans, name, value)
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    gemm_filters.plan_filters.cache_clear()
+    filter_plans.plan_filters.cache_clear()
     before = numba.get_num_threads()
     yield
     numba.set_num_threads(before)
-    gemm_filters.plan_filters.cache_clear()
+    filter_plans.plan_filters.cache_clear()
 
 
 def only(monkeypatch, way):
     """Leave one way, or skip the test where it does not apply."""
-    costs = gemm_filters._costs
+    costs = filter_plans._costs
 
     def chosen(problem, finite):
         applies = costs(problem, finite)
@@ -58,8 +58,8 @@ def only(monkeypatch, way):
             pytest.skip(f"{way} does not apply")
         return {way: applies[way]} if way in applies else applies
 
-    monkeypatch.setattr(gemm_filters, "_costs", chosen)
-    gemm_filters.plan_filters.cache_clear()
+    monkeypatch.setattr(filter_plans, "_costs", chosen)
+    filter_plans.plan_filters.cache_clear()
 
 
 @pytest.mark.usefixtures("divided")
@@ -122,10 +122,10 @@ def test_every_way_is_chosen_somewhere():
     for way, (N, C_in, size, C_out, kernel, stride, padding, dilation, groups) in usual:
         shape = C_out, C_in // groups, *kernel
         geometry = shapes.conv_geometry(C_in, size, shape, stride, padding, dilation, groups)
-        assert gemm_filters.plan_filters(N, C_out // groups, C_in // groups, geometry, 4).way == way
+        assert filter_plans.plan_filters(N, C_out // groups, C_in // groups, geometry, 4).way == way
 
 
 def test_few_sums_are_written_at_once():
     geometry = shapes.conv_geometry(512, (7, 7), (512, 512, 1, 1), 1, 0, 1, 1)
-    assert gemm_filters.plan_filters(1, 512, 512, geometry, 4).sizes.direct
-    assert not gemm_filters.plan_filters(8, 512, 512, geometry, 4).sizes.direct
+    assert filter_plans.plan_filters(1, 512, 512, geometry, 4).sizes.direct
+    assert not filter_plans.plan_filters(8, 512, 512, geometry, 4).sizes.direct
