@@ -3,9 +3,8 @@
     C[r, v] (+)= D[r] + sum_k A[r, k] B[k, v]        r < ROWS,  v < VECTORS * lanes
 
 One step k loads VECTORS vectors of B and ROWS numbers of A, and does ROWS * VECTORS vector multiply-adds with them:
-with
-8 x 3 the processor multiplies and adds in every cycle, which loads alone would not allow. 24 sums, 3 vectors of B and
-one splat of A fill 28 of the 32 registers of AVX-512 and NEON; with the 16 of AVX2 the block has 4 rows. So many
+with 8 x 3 the processor multiplies and adds in every cycle, which loads alone would not allow. 24 sums, 3 vectors of B
+and one splat of A fill 28 of the 32 registers of AVX-512 and NEON; with the 16 of AVX2 the block has 4 rows. So many
 independent sums also hide that one multiply-add takes four cycles.
 """
 

@@ -1,14 +1,11 @@
 """The convolution and the gradient of its input as one product: which pixels meet which filter elements, and where.
 
 Along one axis, step m of the product meets the source at the padded rows m S + shift, one for each tap k. For the
-convolution
-the steps are the output rows h, and the shift of tap k is k D.
+convolution the steps are the output rows h, and the shift of tap k is k D.
 
 For the gradient of the input, row u = x + P of dI_pad has the terms with u = h S + k D. Let u = m S + a with 0 <= a <
-S: only
-taps with k D = a + j S contribute, and h = m - j. So for each remainder a the rows x = m S + a - P of dI are a
-correlation of
-stride 1 of G, with every S-th tap of the turned filters: one "part" of the product for each a.
+S: only taps with k D = a + j S contribute, and h = m - j. So for each remainder a the rows x = m S + a - P of dI are a
+correlation of stride 1 of G, with every S-th tap of the turned filters: one "part" of the product for each a.
 """
 
 from dataclasses import replace

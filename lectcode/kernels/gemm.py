@@ -2,17 +2,14 @@
 
 For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix, and the matrix whose columns are the
 windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns
-into a
-panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would cost
-more than
-it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows is thrown away.
+into a panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would
+cost more than it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows
+is thrown away.
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`. Where groups are many or
 filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
 
-The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed
-matrix of
-windows; its columns stand in the order of F.
+The gradient of the filters is another product, see `lectcode.kernels.gemm_filters`.
 
 Every sum is added in blocks of DEPTH, in the order of k: a result does not depend on stripes, tasks or threads.
 """

@@ -2,10 +2,9 @@
 
 The micro-kernel wants, for each k, vectors of neighbouring pixels. In a convolution these stand in rows of the padded
 input, shifted by the position of the filter's element; a stride would tear them apart. So the input is copied once,
-padded,
-its rows and columns sorted by row mod S and column mod S ("phases"): then the pixels that one filter element meets at
-neighbouring outputs are neighbours again, whatever the stride. From there they are copied to a panel that stays in the
-nearest cache.
+padded, its rows and columns sorted by row mod S and column mod S ("phases"): then the pixels that one filter element
+meets at neighbouring outputs are neighbours again, whatever the stride. From there they are copied to a panel that
+stays in the nearest cache.
 """
 
 import numpy as np
@@ -20,9 +19,11 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
     """Copy one plane, padded with zeros and sorted by phase.
 
     Phase (f, g) is an image of `extent` pixels, the phases follow each other, and
-    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such
-    pixel.
-    Up to one vector of zeros is written past the last phase: planes that follow each other are copied in their order.
+
+        phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g]
+
+    or 0 where X has no such pixel. Up to one vector of zeros is written past the last phase: planes that follow each
+    other are copied in their order.
     """
     (H, W), (S_h, S_w), (height, width) = size, stride, extent
     lanes = lanes_of(X)
@@ -103,10 +104,8 @@ def plan_moves(pieces, cuts, lanes, overhang, moves):
     list.
 
     moves[i] = where a vector is read, and to which position it is written. With `overhang` the last vector of a piece
-    may
-    reach past its end: the next piece overwrites what it wrote. Without, it begins earlier and copies some pixels
-    twice, for which
-    the piece must be one vector long.
+    may reach past its end: the next piece overwrites what it wrote. Without, it begins earlier and copies some pixels
+    twice, for which the piece must be one vector long.
     """
     count = 0
     to = 0
