@@ -3,8 +3,9 @@
 Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings without any
 loss and photographs with little, at a fifth of the size, with their width and height, loaded when they come near.
 Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as a font. Pages use a score of its icons:
-the script goes, and the font and the style sheet keep those.
-Scripts and styles of extensions that a page does not use are left out of it.
+the script goes, and the font keeps those.
+Style sheets: a rule for a class that stands in no page and in no script is left out. Style sheets and scripts of
+extensions that a page does not use are left out of it.
 """
 
 import hashlib
@@ -17,11 +18,15 @@ from fontTools import subset
 from PIL import Image
 
 COLORS, DRAWING = 4096, 30_000  # a drawing has no more colours, and as WebP no more bytes; it is kept without loss
-QUALITY = 85
+QUALITY = 80
 
 FONT_AWESOME = re.compile(r"<script defer [^>]*fontawesome\.js[^>]*></script>\n?")
-ICON_RULE = re.compile(r"(?P<names>(?:\.fa-[\w-]+:+before,?)+)\{content:\"(?P<glyph>[^\"]+)\"\}")
-ICON_NAME = re.compile(r"\bfa-[\w-]+")
+WORD = re.compile(r"-?[A-Za-z_][\w-]*")
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+RULE = re.compile(r"(?P<selectors>[^{}@;]+)\{(?P<style>[^{}]*)\}")
+COMMA = re.compile(r",(?![^()]*\))")
+ALTERNATIVES = re.compile(r":(?:not|is|where|has)\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^]]*\]")
+GLYPH = re.compile(r'content:"\\([0-9a-f]{4,5})"')
 FACE = re.compile(r"@font-face\{[^}]*/(fa-(?:solid-900|regular-400|brands-400))\.woff2[^}]*\}")
 # A style sheet or script, and what a page that needs it has in its text.
 NEEDED_BY = {
@@ -91,33 +96,39 @@ def leave_out(app, page, template, context, doctree):
         ]
 
 
-def used_icons(texts):
-    """Return the names of the icons in some pages and scripts, such as fa-bars."""
-    return {name for text in texts for name in ICON_NAME.findall(text)}
+def words(texts):
+    """Return every word that could be the name of a class in some pages and scripts."""
+    return {word for text in texts for word in WORD.findall(text)}
 
 
-def lighter_style(style, names):
-    """Return the theme's style sheet with the rules of these icons only, and the code points of its glyphs."""
+def without_unused(style, used):
+    """Return a style sheet without the rules that need a class which is not among the used words."""
+
+    def applies(selector):
+        needed = re.findall(r"\.(" + WORD.pattern + ")", ALTERNATIVES.sub("", selector))
+        return "\\" in selector or used.issuperset(needed)
 
     def keep(rule):
-        kept = [name for name in rule["names"].split(",") if name.lstrip(".").split(":")[0] in names]
-        return f'{",".join(kept)}{{content:"{rule["glyph"]}"}}' if kept else ""
+        kept = [selector for selector in COMMA.split(rule["selectors"]) if applies(selector)]
+        return f"{','.join(kept)}{{{rule['style']}}}" if kept else ""
 
-    style = ICON_RULE.sub(keep, style)
-    glyphs = {int(code, 16) for code in re.findall(r'content:"\\([0-9a-f]{2,5})"', style)}
-    return FACE.sub(lambda face: face[0] if "solid" in face[1] else "", style), glyphs
+    licences = [comment for comment in COMMENT.findall(style) if comment.startswith("/*!")]
+    return "\n".join([*licences, RULE.sub(keep, COMMENT.sub("", style))])
 
 
 def lighten(app, exception):
-    """Reduce what all pages load: no icon script, a small icon font, no search index but on the search page."""
+    """Reduce what all pages load: no icon script, few icons and styles, no search index but on the search page."""
     if exception or app.builder.format != "html":
         return
     site = Path(app.outdir)
     pages = sorted(site.rglob("*.html"))
     scripts = [path for path in (site / "_static").rglob("*.js") if path.name != "fontawesome.js"]
-    names = used_icons(path.read_text("utf8") for path in (*pages, *scripts))
+    used = words(path.read_text("utf8") for path in (*pages, *scripts))
+    for sheet in (site / "_static").rglob("*.css"):
+        sheet.write_text(without_unused(sheet.read_text("utf8"), used), "utf8")
     sheet = site / "_static/styles/pydata-sphinx-theme.css"
-    style, glyphs = lighter_style(sheet.read_text("utf8"), names)
+    style = FACE.sub(lambda face: face[0] if "solid" in face[1] else "", sheet.read_text("utf8"))
+    glyphs = {int(code, 16) for code in GLYPH.findall(style)}
     fonts = site / "_static/vendor/fontawesome/webfonts"
     small = fonts / "fa-solid-900.woff"
     options = subset.Options(flavor="woff", notdef_outline=False, layout_features=[])
