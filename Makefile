@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SITE := _build/html
+QUICK := ^(3x3 (s2 )?64-(64|128) @56|1x1 256-64 @56|3x3 512-512 @7|3x3 16-16 @32|3x3 depthwise 128|2x2 s2 128 @112);
 PACKAGE_TESTS := tests lectcode --ignore=tests/book
 
 .DEFAULT_GOAL := help
@@ -24,6 +25,10 @@ $(BIN)/python:
 
 .venv/peers: tests/requirements-peers.txt .venv/development
 	$(BIN)/python -m pip install --quiet -r tests/requirements-peers.txt
+	touch $@
+
+.venv/bench: benchmarks/requirements.txt .venv/peers
+	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
 	touch $@
 
 book: .venv/book  ## build the site into _build/html; warnings are errors
@@ -61,6 +66,15 @@ coverage: .venv/development  ## the tests of the package; demands full line and 
 
 peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
 
+bench: .venv/bench  ## time every layer beside PyTorch and onnxruntime, and record it in benchmarks/results/
+	$(BIN)/python -m benchmarks --json benchmarks/results
+	$(BIN)/python -m benchmarks.rounding --json benchmarks/results
+	$(BIN)/python -m benchmarks.workspace --json benchmarks/results
+	$(BIN)/python -m benchmarks.compile_time --json benchmarks/results
+
+bench-quick: .venv/bench  ## the same for a few layers; records nothing
+	$(BIN)/python -m benchmarks --only '$(QUICK)' --batch 8 --dtypes float32
+
 mutants: .venv/development  ## put every mutant of every formula through the checks
 	$(BIN)/python -m lectcode.verify.mutants --jobs 2
 
@@ -80,4 +94,4 @@ address: .venv/book  ## write the repository's public address: make address URL=
 clean:  ## remove the built site and the environment
 	rm -rf _build .venv
 
-.PHONY: help book test notebooks check serve test-long boundscheck coverage peers mutants site-test screenshots binder address clean
+.PHONY: help book test notebooks check serve test-long boundscheck coverage peers bench bench-quick mutants site-test screenshots binder address clean

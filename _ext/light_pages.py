@@ -92,7 +92,9 @@ def leave_out(app, page, template, context, doctree):
     unused = [name for name, mark in NEEDED_BY.items() if not re.search(mark, body)]
     for kind in ("css_files", "script_files"):
         context[kind] = [
-            item for item in context.get(kind, []) if not any(name in str(getattr(item, "filename", item)) for name in unused)
+            item
+            for item in context.get(kind, [])
+            if not any(name in str(getattr(item, "filename", item)) for name in unused)
         ]
 
 

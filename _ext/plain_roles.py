@@ -6,7 +6,9 @@ the standard (WAI-ARIA 1.2, DPUB 1.1) has withdrawn.
 
 import re
 
-REFUSED = re.compile(r'(?<=<div) role="list"(?= class="citation-list")|(?<=<div)(?P<work> class="citation" id="[^"]*") role="doc-biblioentry"')
+REFUSED = re.compile(
+    r'(?<=<div) role="list"(?= class="citation-list")|(?<=<div)(?P<work> class="citation" id="[^"]*") role="doc-biblioentry"'
+)
 
 
 def take_back(app, page, template, context, doctree):

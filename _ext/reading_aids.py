@@ -1,7 +1,8 @@
 """Help readers along: how long a chapter takes, where its letters are explained, and how to report an error in it.
 
 The time of a chapter is computed from its text, by this rule: WORDS_A_MINUTE words a minute, and MINUTES_A_STOP minutes
-for each displayed formula and each cell of code that is shown. Exercises and their solutions are not counted, nor is code
+for each displayed formula and each cell of code that is shown. Exercises and their solutions are not counted, nor is
+code
 that is folded away. The result is rounded to 5 minutes. Without a public address no link to report an error is made.
 """
 
@@ -27,7 +28,11 @@ def extent(node):
     if isinstance(node, nodes.math_block):
         return 0, 1, 0
     classes = set(node.get("classes", ()))
-    if isinstance(node, NOT_READ) or classes & {"exercise", "solution"} or node.get("class") in ("exercise", "solution"):
+    if (
+        isinstance(node, NOT_READ)
+        or classes & {"exercise", "solution"}
+        or node.get("class") in ("exercise", "solution")
+    ):
         return 0, 0, 0
     if "cell" in classes:
         return 0, 0, 0 if classes & FOLDED else 1

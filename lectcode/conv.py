@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lectcode import shapes
-from lectcode.kernels import ALGORITHMS
+from lectcode.kernels import ALGORITHMS, winograd
 
 
 class ConvGradients(NamedTuple):
@@ -43,7 +43,10 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     groups : int
         Divides C_in and C_out; each group of filters sees its own group of input channels.
     algorithm : str
-        "auto" or a name in lectcode.kernels.ALGORITHMS.
+        "auto" or a name in lectcode.kernels.ALGORITHMS. "winograd" does a quarter of the work for filters of 3 x 3 with
+        stride 1, but rounds more often and does not give exact sums of whole numbers; "gemm" and "direct" do. "auto"
+        takes "direct" for int64 and "gemm" for float64; for float32 "winograd" where it applies and pays, in layers
+        with many channels, and "gemm" elsewhere: who wants the smaller error asks for "gemm".
 
     Returns
     -------
@@ -83,7 +86,7 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     shapes.check_dtypes(I=I, F=F, B=B)
     shapes.check_shape("B", B, "C_out", (C_out,))
     geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
-    chosen = _choose(algorithm, I.dtype, geometry)
+    chosen = _choose(algorithm, I.dtype, geometry, N, C_out, C_in, geometry.output_size)
     O = np.empty((N, C_out, *geometry.output_size), I.dtype)
     chosen.forward(I, F, B, geometry, O)
     return O
@@ -224,7 +227,7 @@ def conv2d_grad_input(G, F, input_size, *, stride=1, padding=0, dilation=1, grou
     C_in = F.shape[1] * shapes.integer("groups", groups, 1)
     geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
     shapes.check_shape("G", G, "N, C_out, H_out, W_out", (G.shape[0], F.shape[0], *geometry.output_size))
-    chosen = _choose(algorithm, G.dtype, geometry)
+    chosen = _choose(algorithm, G.dtype, geometry, G.shape[0], C_in, F.shape[0], input_size)
     dI = np.empty((G.shape[0], C_in, *input_size), G.dtype)
     chosen.grad_input(G, F, geometry, dI)
     return dI
@@ -276,10 +279,11 @@ def conv2d_backward(G, I, F, *, stride=1, padding=0, dilation=1, groups=1, algor
     (N, C_in, *input_size), C_out = I.shape, F.shape[0]
     geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
     shapes.check_shape("G", G, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
-    chosen = _choose(algorithm, I.dtype, geometry)
+    by_input = _choose(algorithm, I.dtype, geometry, N, C_in, C_out, tuple(input_size))
+    by_filters = _choose(algorithm, I.dtype, geometry)
     gradients = ConvGradients(np.empty(I.shape, I.dtype), np.empty(F.shape, I.dtype), conv2d_grad_bias(G))
-    chosen.grad_input(G, F, geometry, gradients.dI)
-    chosen.grad_filters(G, I, geometry, gradients.dF)
+    by_input.grad_input(G, F, geometry, gradients.dI)
+    by_filters.grad_filters(G, I, geometry, gradients.dF)
     return gradients
 
 
@@ -347,18 +351,30 @@ def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dil
     shapes.check_dtypes(I=I, F=F, B=B)
     shapes.check_shape("B", B, "C_out", (C_out,))
     O = np.empty((I.shape[0], C_out, *geometry.input_size), I.dtype)
-    ALGORITHMS["direct"].grad_input(I, F, geometry, O)
+    chosen = _choose("auto", I.dtype, geometry, I.shape[0], C_out, I.shape[1], geometry.input_size)
+    chosen.grad_input(I, F, geometry, O)
     with np.errstate(all="ignore"):  # inf - inf is NaN, silently, as in the kernels
         O += B[:, None, None]
     return O
 
 
-def _choose(name, dtype, geometry):
-    """Return the algorithm called `name`, or the best one for "auto"."""
+def _choose(name, dtype, geometry, N=0, rows=0, channels=0, result=()):
+    """Return the algorithm called `name`, or the best one for "auto".
+
+    That is "direct" for int64, which has no vectors; for float32 "winograd" where it applies and is faster by its
+    count of multiply-adds (`winograd.chooses`), else "gemm". It computes a result of `rows` channels, each of size
+    `result`, from N images of `channels` channels; without them, as for the filters, it has nothing to offer. Who
+    computes in float64 wants small errors, and whole numbers exactly: there it must be asked for.
+    """
     if not isinstance(name, str):
         raise TypeError(f"algorithm must be a string, got {type(name).__name__}: {name!r}")
     if name == "auto":
-        name = "direct"
+        if dtype.kind != "f":
+            name = "direct"
+        elif dtype == np.float32 and result and winograd.refusal(dtype, geometry) is None:
+            name = "winograd" if winograd.chooses(N, rows, channels, result, dtype.itemsize) else "gemm"
+        else:
+            name = "gemm"
     if name not in ALGORITHMS:
         raise ValueError(f"algorithm must be 'auto' or one of {sorted(ALGORITHMS)}, got {name!r}")
     reason = ALGORITHMS[name].refusal(dtype, geometry)

@@ -211,7 +211,7 @@ def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, c
            [ 0.,  0.,  0.]])
     """
     G, I, geometry = _backward_arguments(G, I, kernel_size, stride, padding, dilation, ceil_mode)
-    dI = np.zeros(I.shape, I.dtype)
+    dI = np.empty(I.shape, I.dtype)
     pooling.max_backward(G, I, geometry, dI)
     return dI
 
@@ -273,8 +273,8 @@ def avg_pool2d(I, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride, padding, ceil_mode=ceil_mode)
     divisors = shapes.divisors(geometry, count_include_pad, divisor_override, I.dtype)
     O = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
-    pooling.sum_forward(I, geometry, O)
-    return O if divisors is None else np.divide(O, divisors, out=O)
+    pooling.avg_forward(I, divisors, geometry, O)
+    return O
 
 
 def avg_pool2d_backward(
@@ -316,8 +316,8 @@ def avg_pool2d_backward(
     """
     G, I, geometry = _backward_arguments(G, I, kernel_size, stride, padding, ceil_mode=ceil_mode)
     divisors = shapes.divisors(geometry, count_include_pad, divisor_override, I.dtype)
-    dI = np.zeros(I.shape, I.dtype)
-    pooling.sum_backward(G if divisors is None else shapes.array("G", G / divisors, "N, C, H, W"), geometry, dI)
+    dI = np.empty(I.shape, I.dtype)
+    pooling.avg_backward(G, divisors, geometry, dI)
     return dI
 
 

@@ -7,7 +7,7 @@ lectcode.shapes.
 """
 
 from itertools import product
-from math import prod
+from math import exp, log, prod
 
 import numpy as np
 
@@ -262,3 +262,69 @@ def receptive_field(k, s, d=None, p=None):
     r = [1 + sum((k[i] - 1) * d[i] * e[i] for i in range(j)) for j in range(J + 1)]
     a = [-sum(p[i] * e[i] for i in range(j)) for j in range(J + 1)]
     return r, e, a
+
+
+def linear(I, F, B):
+    """O[n,c_out] = sum_{c_in} F[c_out,c_in] I[n,c_in] + B[c_out]."""
+    O = np.zeros((I.shape[0], F.shape[0]), I.dtype)
+    for n, c_out in np.ndindex(O.shape):
+        for c_in in range(I.shape[1]):
+            O[n, c_out] += F[c_out, c_in] * I[n, c_in]
+        O[n, c_out] += B[c_out]
+    return O
+
+
+def linear_backward(G, I, F):
+    """dI[n,c_in] = sum_{c_out} G[n,c_out] F[c_out,c_in].
+
+    dF[c_out,c_in] = sum_n G[n,c_out] I[n,c_in] and dB[c_out] = sum_n G[n,c_out].
+    """
+    dI, dF, dB = np.zeros_like(I), np.zeros_like(F), np.zeros(F.shape[0], F.dtype)
+    for n, c_out in np.ndindex(G.shape):
+        for c_in in range(I.shape[1]):
+            dI[n, c_in] += G[n, c_out] * F[c_out, c_in]
+            dF[c_out, c_in] += G[n, c_out] * I[n, c_in]
+        dB[c_out] += G[n, c_out]
+    return dI, dF, dB
+
+
+def relu(I):
+    """O[...] = I[...] if I[...] > 0, otherwise 0."""
+    O = np.zeros_like(I)
+    for at in np.ndindex(I.shape):
+        if I[at] > 0:
+            O[at] = I[at]
+    return O
+
+
+def relu_backward(G, I):
+    """dI[...] = G[...] if I[...] > 0, otherwise 0."""
+    dI = np.zeros_like(I)
+    for at in np.ndindex(I.shape):
+        if I[at] > 0:
+            dI[at] = G[at]
+    return dI
+
+
+def softmax(O):
+    """Y[n,c] = exp(O[n,c]) / sum_{c'} exp(O[n,c'])."""
+    Y = np.zeros_like(O)
+    for n, c in np.ndindex(O.shape):
+        Y[n, c] = exp(O[n, c]) / sum(exp(score) for score in O[n])
+    return Y
+
+
+def softmax_cross_entropy(O, t):
+    """L = (1/N) sum_n (log(sum_c exp(O[n,c])) - O[n,t[n]])."""
+    L = 0.0
+    for n in range(len(O)):
+        L += log(sum(exp(score) for score in O[n])) - O[n, t[n]]
+    return L / len(O)
+
+
+def softmax_cross_entropy_backward(O, t):
+    """dL/dO[n,c] = (1/N) (Y[n,c] - [c = t[n]])."""
+    dO, Y = np.zeros_like(O), softmax(O)
+    for n, c in np.ndindex(O.shape):
+        dO[n, c] = (Y[n, c] - (c == t[n])) / len(O)
+    return dO

@@ -5,6 +5,7 @@ argument, shows its value and states the rule: TypeError for a wrong type, Value
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -125,6 +126,16 @@ def _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode=False, 
 
 def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     """Check how filters of shape F_shape slide over images with C_in channels."""
+    arguments = (C_in, tuple(input_size), tuple(F_shape), stride, padding, dilation, groups)
+    # a network asks the same again and again; True, 1.0 and 1 are equal keys, so only plain integers may ask the cache
+    return (_known_geometry if _plain(arguments) else _conv_geometry)(*arguments)
+
+
+def _plain(value):
+    return type(value) in (int, str) or (type(value) is tuple and all(map(_plain, value)))
+
+
+def _conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     C_out, C_group, *kernel_size = F_shape
     groups = integer("groups", groups, 1)
     for name, channels in (("C_in", C_in), ("C_out", C_out)):
@@ -141,6 +152,9 @@ def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     if isinstance(padding, str):
         padding = _named_padding(padding, kernel_size, stride, dilation)
     return _slide(input_size, kernel_size, stride, sides("padding", padding), dilation, groups=groups)
+
+
+_known_geometry = lru_cache(1024)(_conv_geometry)
 
 
 def _named_padding(name, kernel_size, stride, dilation):
@@ -190,7 +204,12 @@ def pool_geometry(input_size, kernel_size, stride, padding=0, dilation=1, ceil_m
     kernel_size = pair("kernel_size", kernel_size, 1)
     stride = kernel_size if stride is None else pair("stride", stride, 1)
     dilation, padding = pair("dilation", dilation, 1), sides("padding", padding)
-    ceil_mode = switch("ceil_mode", ceil_mode)
+    return _pool_geometry(tuple(input_size), kernel_size, stride, padding, dilation, switch("ceil_mode", ceil_mode))
+
+
+@lru_cache(1024)  # a layer is called again and again, and on a small image the checks take longer than the pooling
+def _pool_geometry(input_size, kernel_size, stride, padding, dilation, ceil_mode):
+    """Return the Geometry of checked numbers if every window meets the input."""
     for axis, K, P, D in zip(AXES, kernel_size, padding, dilation, strict=True):
         K_dilated = (K - 1) * D + 1
         if max(P) >= K_dilated:
@@ -222,17 +241,26 @@ def divisors(geometry, count_include_pad, divisor_override, dtype):
         return None
     if dtype == np.int64:
         raise TypeError("I must hold floats, got int64: a mean of integers is not an integer (divisor_override=1 sums)")
+    return _divisors(geometry, count_include_pad, divisor_override, dtype)
+
+
+@lru_cache(32)
+def _divisors(geometry, count_include_pad, divisor_override, dtype):
+    """Return the divisors as a read-only array."""
     if divisor_override is not None:
-        return np.full(geometry.output_size, divisor_override, dtype)
-    counts = []
-    for axis in (0, 1):
-        start = np.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.before[axis]
-        end, H = start + geometry.kernel_size[axis], geometry.input_size[axis]
-        if count_include_pad:  # what overhangs the padded input does not count
-            counts.append(np.minimum(end, H + geometry.after[axis]) - start)
-        else:
-            counts.append(np.minimum(end, H) - np.maximum(start, 0))
-    return np.multiply.outer(*counts).astype(dtype)
+        d = np.full(geometry.output_size, divisor_override, dtype)
+    else:
+        counts = []
+        for axis in (0, 1):
+            start = np.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.before[axis]
+            end, H = start + geometry.kernel_size[axis], geometry.input_size[axis]
+            if count_include_pad:  # what overhangs the padded input does not count
+                counts.append(np.minimum(end, H + geometry.after[axis]) - start)
+            else:
+                counts.append(np.minimum(end, H) - np.maximum(start, 0))
+        d = np.multiply.outer(*counts).astype(dtype)
+    d.flags.writeable = False
+    return d
 
 
 def array(name, value, axes):
@@ -243,12 +271,15 @@ def array(name, value, axes):
     """
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array ({axes}), got {type(value).__name__}: {_short(value)}")
-    dtype = value.dtype.newbyteorder("=")
+    dtype = value.dtype if value.dtype.isnative else value.dtype.newbyteorder("=")
     if dtype not in DTYPES:
         raise TypeError(f"{name} must hold float32, float64 or int64, got {value.dtype}")
     if value.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have the axes ({axes}), got {name}.shape={value.shape}")
-    value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
+    flags = value.flags
+    if type(value) is not np.ndarray or value.dtype != dtype or not (flags.c_contiguous and flags.aligned):
+        value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    value = value.view()
     value.flags.writeable = False
     return value
 
@@ -269,6 +300,8 @@ def check_shape(name, value, axes, shape):
 
 def integer(name, value, least):
     """Return a Python int, at least `least`; NumPy integers are welcome, bools and floats are not."""
+    if type(value) is int and least <= value <= LARGEST:  # the usual case, quickly
+        return value
     if isinstance(value, bool | np.bool_) or not hasattr(type(value), "__index__"):
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {_short(value)}")
     try:

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import lectcode
-from lectcode import gradcheck, reference
+from lectcode import gradcheck, nn, reference
 
 CONV = "*, stride=1, padding=0, dilation=1, groups=1, algorithm='auto'"
 POOL = "kernel_size, stride=None, padding=0"
@@ -49,7 +49,14 @@ PUBLIC = [getattr(lectcode, name) for name in SIGNATURES]
 CHECKERS = [gradcheck.central_difference, gradcheck.check_gradient, gradcheck.check_adjoint]
 
 
-@pytest.mark.parametrize("function", PUBLIC + CHECKERS, ids=lambda function: function.__name__)
+OF_NETWORKS = [nn.he_normal, nn.digit_network, nn.batches, nn.train]
+CLASSES = [
+    *(nn.Conv2d, nn.Linear, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Flatten),
+    *(nn.SoftmaxCrossEntropy, nn.Sequential, nn.SGD, nn.Adam),
+]
+
+
+@pytest.mark.parametrize("function", PUBLIC + CHECKERS + OF_NETWORKS, ids=lambda function: function.__name__)
 def test_docstring(function):
     lines = [line.strip() for line in function.__doc__.splitlines()]
     for section in ("Parameters", "Returns", "Raises", "Notes", "Examples"):
@@ -62,6 +69,30 @@ def test_docstring(function):
     described = " ".join(lines)
     for parameter in inspect.signature(function).parameters:
         assert f"{parameter} :" in described or f"{parameter}," in described or f" {parameter}" in described, parameter
+
+
+@pytest.mark.parametrize("layer", CLASSES, ids=lambda layer: layer.__name__)
+def test_docstring_of_a_class(layer):
+    text = layer.__doc__
+    for section in (
+        "Raises",
+        "Notes",
+        "Examples",
+        *(["Parameters"] if "__init__" in vars(layer) and layer is not nn.SoftmaxCrossEntropy else []),
+    ):
+        assert f"    {section}\n    {'-' * len(section)}\n" in text, section
+    assert "::\n" in text, "no formula"
+    assert "chapters/" in text
+    assert ">>> " in text
+    for method in ("forward", "backward") if hasattr(layer, "forward") else ("step",):
+        assert getattr(layer, method).__doc__
+
+
+def test_every_public_name_of_nn_is_looked_at():
+    public = {
+        name for name, value in vars(nn).items() if getattr(value, "__module__", "") == nn.__name__ and name[0] != "_"
+    }
+    assert public == {thing.__name__ for thing in CLASSES + OF_NETWORKS} | {"Layer"}
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lectcode
-from lectcode.kernels import direct, pooling, windows
+from lectcode.kernels import direct, gemm, gemm_filters, narrow, pooling, windows
 
 I, F, B, G = np.zeros((2, 4, 7, 8)), np.zeros((6, 4, 3, 2)), np.zeros(6), np.zeros((2, 6, 5, 7))
 POOLED = np.zeros((2, 4, 3, 4))  # what a window of 2 makes of I
@@ -180,10 +180,11 @@ BAD = {
 def no_kernels(monkeypatch):
     """Make every kernel call a failure."""
 
-    def reached(*arguments):
+    def reached(*arguments, **workspace):
         raise AssertionError("a kernel was reached")
 
-    monkeypatch.setattr(direct, "share", reached)
+    for module in (direct, gemm, gemm_filters, narrow):
+        monkeypatch.setattr(module, "share", reached)
     monkeypatch.setattr(pooling, "share", reached)
     monkeypatch.setattr(windows, "compiled_pool", reached)
     monkeypatch.setattr(windows, "compiled_pool_backward", reached)

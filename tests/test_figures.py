@@ -25,6 +25,7 @@ I_PAD, F, O = fixed([[0, 0, 0, 0], [0, 1, -2, 0], [0, 3, 4, 0], [0, 0, 0, 0]], [
 PICTURE, DARK, MAP = fixed(np.arange(72).reshape(3, 4, 6), np.zeros((3, 4, 6)), [[0, 1, 2], [0.5, 4, 0]])
 XS, FALLING, WITH_ZERO = fixed([1, 10, 100], [8.0, 4.0, 2.0], [1.0, 0.1, 0.0])
 ENTRY, SHADE, MASK = fixed([[-0.5, 0.25], [1, 0.004]], [[0, 1], [0.5, 0]], np.ones((4, 6), bool))
+LOSSES, WRONG = fixed([[1.0, 0.1, 0.01], [2.0, 0.2, 0.03]], [[9.0, 4.0, 1.0], [7.0, 2.0, 2.0]])
 MEANS = fixed([0.0, 1.0], [2.0, 1.0])
 PANELS = [
     {"title": "left", "numbers": F, "shade": SHADE},
@@ -35,14 +36,21 @@ PANELS = [
 CALLS = {
     "axis_windows": lambda: figures.axis_windows(5, 2, stride=3, padding=(1, 1)),
     "curves": lambda: figures.curves({"a": (XS, FALLING), "b": (XS, WITH_ZERO, "o")}, xlabel="n", ylabel="e", log="xy"),
+    "error_maps": lambda: figures.error_maps({"a": ENTRY, "b": MAP}, 2, unit="u"),
     "fields": lambda: figures.fields(PICTURE, [("in", 1, 2, 2, 3, BLUE), ("out", -3, -1, 4, 5, INK)]),
     "filter_entry": lambda: figures.filter_entry(I_PAD, O, F, 1, 0, stride=2, padding=1),
     "grids": lambda: figures.grids(PANELS, width=6),
     "heat_maps": lambda: figures.heat_maps({"one": MAP, "two": 2 * MAP}),
+    "learning_curves": lambda: figures.learning_curves(LOSSES, WRONG, target=1.5),
+    "maps": lambda: figures.maps({"one": PICTURE, "two": -PICTURE[:, :2]}, signed=True, columns=2),
+    "ladder": lambda: figures.ladder({"loops": 2e6, "fast": 5e10}, 1e11),
     "matrices": lambda: figures.matrices({"first": ENTRY, "second": 2 * ENTRY}),
     "pictures": lambda: figures.pictures([{"colour": PICTURE}, {"grey": PICTURE[0], "dark": DARK}], limits=(0, 100)),
     "pixel": lambda: figures.pixel(O, F, I_PAD, 1, 0, stride=1, padding=1),
+    "ratios": lambda: figures.ratios({"forward": XS / 10, "backward": FALLING}, xlabel="theirs / ours"),
     "relu_of_means": lambda: figures.relu_of_means((-1, 3), MEANS),
+    "sensitivity": lambda: figures.sensitivity({"a": MAP, "b": MAP}, {"a": ENTRY, "b": -SHADE}),
+    "roofline": lambda: figures.roofline({"conv": (XS, 1e9 * FALLING)}, 4e10, 1e10),
     "stacks": lambda: figures.stacks({"A": ([3, 2], [2, 1]), "B": ([2, 2], [1, 1])}),
     "strips": lambda: figures.strips({"one": PICTURE, "two": DARK, "three": PICTURE}),
     "tilings": lambda: figures.tilings(PICTURE, {"touch": MASK, "gaps": ~MASK}, {"touch": (2, 2), "gaps": (1, 3)}),
@@ -81,7 +89,9 @@ def test_every_function_is_drawn_here():
 def test_every_function_says_what_it_takes(name):
     text = getattr(figures, name).__doc__
     assert "Parameters\n    ----------\n" in text
-    assert re.search(r"\(\w[\w +]*, [\w ,+]+\)|arrays of the same shape|lists \(k, s\)|Lengths", text), "no shapes"
+    assert re.search(
+        r"\(\w[\w +]*, [\w ,+]+\)|\(n,\) array|dict of floats|arrays of the same shape|lists \(k, s\)|Lengths", text
+    ), "no shapes"
 
 
 def unused(names, texts):
@@ -316,3 +326,64 @@ def test_relu_of_means():
     diagonal, cloud = right.lines
     assert diagonal.get_xydata().tolist() == [[0, 0], [2, 2]]
     assert cloud.get_xydata().tolist() == [[0, 2], [1, 1]]
+
+
+def test_learning_curves():
+    left, right = figures.learning_curves(LOSSES, WRONG, target=1.5).axes
+    for ax, runs in ((left, LOSSES), (right, WRONG)):
+        *single, mean = [line.get_ydata() for line in ax.lines[:3]]
+        np.testing.assert_array_equal(single, runs)
+        np.testing.assert_array_equal(mean, runs.mean(axis=0))
+        assert ax.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert (left.get_yscale(), right.get_yscale()) == ("log", "linear")
+    assert words(right) == ["1.5 %"]
+
+
+def test_maps():
+    first, second = figures.maps({"one": PICTURE, "two": -PICTURE[:, :2]}, signed=True, columns=2).axes
+    np.testing.assert_array_equal([image.get_array() for image in first.images], PICTURE)
+    assert {image.norm.vmax for image in first.images} == {PICTURE.max()}
+    assert {image.norm.vmin for image in second.images} == {-PICTURE[:, :2].max()}
+    corners = [image.get_extent() for image in first.images]  # left, right, bottom, top
+    assert [tuple(corner[:2]) for corner in corners] == [(0, 6), (6.75, 12.75), (0, 6)]
+    assert corners[2][3] > corners[0][2]  # the third stands below the first
+    assert figures.maps({"none": 0 * PICTURE}).axes[0].images[0].norm.vmin == 0
+
+
+def test_sensitivity():
+    above, _, below, _ = figures.sensitivity({"a": MAP, "b": MAP}, {"a": ENTRY, "b": -SHADE}).axes
+    np.testing.assert_array_equal(above.images[0].get_array(), MAP)
+    np.testing.assert_array_equal(below.images[0].get_array(), ENTRY)
+    assert (below.images[0].norm.vmin, below.images[0].norm.vmax) == (-1, 1)
+    assert above.get_title() == "a"
+
+
+def test_a_roofline_is_the_smaller_of_two_limits():
+    ax = CALLS["roofline"]().axes[0]
+    xs, ys = ax.lines[0].get_data()
+    np.testing.assert_allclose(ys, np.minimum(40, 10 * xs))  # GFlop/s
+    assert ax.lines[1].get_label() == "conv"
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), FALLING)
+    assert words(ax) == ["arithmetic: 40 GFlop/s", "memory: 10 GB/s"]
+
+
+def test_a_ladder_has_a_bar_for_each_rung_and_the_limit():
+    ax = CALLS["ladder"]().axes[0]
+    assert [patch.get_width() for patch in ax.patches] == [2e-3, 50]
+    assert ax.lines[0].get_xdata()[0] == 100
+    assert words(ax) == ["0.002", "50", "fused multiply-adds"]
+
+
+def test_ratios_are_split_at_one_and_averaged():
+    ax = CALLS["ratios"]().axes[0]
+    faster, slower, mean = (list(line.get_xdata()) for line in ax.lines[1:4])
+    assert (faster, slower) == ([1, 10], [0.1])
+    np.testing.assert_allclose(mean, [1, 1])
+    assert words(ax) == ["1.00", "4.00"]
+
+
+def test_error_maps_share_one_scale():
+    figure = CALLS["error_maps"]()
+    images = [ax.images[0] for ax in figure.axes[:2]]
+    assert [image.get_clim() for image in images] == [(-2, 2), (-2, 2)]
+    np.testing.assert_array_equal(images[0].get_array(), ENTRY)

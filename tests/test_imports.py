@@ -16,7 +16,7 @@ ARROWS = {
     "lectcode.reference": {"numpy"},
     "lectcode.shapes": {"numpy"},
     "lectcode.gradcheck": {"numpy"},
-    "lectcode.kernels": {"numpy", "numba", "lectcode.kernels"},
+    "lectcode.kernels": {"numpy", "numba", "llvmlite", "lectcode.kernels"},
     "lectcode.conv": {"numpy", "lectcode.shapes", "lectcode.kernels"},
     "lectcode.pool": {"numpy", "numba", "lectcode.shapes", "lectcode.kernels"},
     "lectcode.nn": {"numpy", "lectcode"},
@@ -29,7 +29,7 @@ ARROWS = {
 APART = {
     "lectcode.nn": {"lectcode.reference", "lectcode.verify", "lectcode.figures", "lectcode.data"},
     "lectcode.figures": {"lectcode.reference", "lectcode.verify"},
-    "lectcode.verify": {"lectcode.figures", "lectcode.data", "lectcode.nn"},
+    "lectcode.verify": {"lectcode.figures", "lectcode.data"},
     "lectcode": {"lectcode.reference", "lectcode.verify", "lectcode.figures", "lectcode.data"},
 }
 
@@ -106,8 +106,8 @@ before = set(sys.modules)
 import lectcode
 more = {name.partition(".")[0] for name in set(sys.modules) - before} - {"lectcode"}
 print(sorted(more - set(sys.stdlib_module_names)))
-from lectcode.kernels import direct, pooling, windows
-for module in (direct, pooling, windows):
+from lectcode.kernels import direct, gemm, gemm_filters, narrow, panels, pooling, windows
+for module in (direct, gemm, gemm_filters, narrow, panels, pooling, windows):
     for name, kernel in vars(module).items():
         if hasattr(kernel, "py_func"):
             assert kernel.signatures == [], name
@@ -118,10 +118,10 @@ for module in (direct, pooling, windows):
 
 COUNT = """
 import numpy as np, lectcode
-from lectcode.kernels import direct
-lectcode.conv2d(np.zeros((1, 1, 3, 4)), np.zeros((1, 1, 2, 2)))
-lectcode.conv2d(np.asfortranarray(np.zeros((1, 2, 3, 4))), np.zeros((1, 2, 2, 2)), padding="same")
-stats = direct._forward.stats
+from lectcode.kernels import gemm
+lectcode.conv2d(np.zeros((1, 1, 3, 4)), np.zeros((9, 1, 2, 2)))
+lectcode.conv2d(np.asfortranarray(np.zeros((1, 2, 3, 4))), np.zeros((9, 2, 2, 2)), padding="same")
+stats = gemm._correlate.stats
 print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))
 """
 

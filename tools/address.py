@@ -1,7 +1,8 @@
 """Fill in the public address of the repository: `python -m tools.address https://github.com/OWNER/NAME`.
 
 The address stands in `_config.yml`. This command writes it there and refreshes what derives from it outside of the
-site's build: the first cell of every notebook, the badges of the README and the BibTeX entry where it is shown. Without an argument it refreshes only.
+site's build: the first cell of every notebook, the badges of the README and the BibTeX entry where it is shown.
+Without an argument it refreshes only.
 """
 
 import argparse

@@ -15,7 +15,8 @@ from tools.notebooks import BOOK
 TITLE = ("Convolutional", "Neural Networks,", "Derived and Verified")
 FONT = f"{get_data_path()}/fonts/ttf/STIXGeneral.ttf"
 GREY = "#b4b4b4"
-# Of each file: the colours of the window, of its corner (the entry being multiplied), of the other pixels and of the title.
+# Of each file: the colours of the window, of its corner (the entry being multiplied), of the other pixels and of the
+# title.
 COLORS = {
     "favicon": (BLUE, ORANGE, GREY, None),
     "logo-light": (BLUE, ORANGE, GREY, INK),

@@ -62,7 +62,11 @@ def write_twin(source, address):
     """Execute a page in its own folder and write the twin beside it."""
     notebook = read_source(source, address)
     NotebookClient(
-        notebook, timeout=600, record_timing=False, resources={"metadata": {"path": source.parent}}
+        notebook,
+        timeout=600,
+        record_timing=False,
+        coalesce_streams=True,  # how prints are cut into messages depends on how busy the machine is
+        resources={"metadata": {"path": source.parent}},
     ).execute()
     notebook.metadata = {"kernelspec": KERNEL}
     nbformat.validate(notebook)

@@ -1,7 +1,8 @@
 """Check a built site: `python -m tools.site _build/html`.
 
 A build can succeed and still leave pages out, or fetch scripts from somewhere else. This fails unless every page of
-`_toc.yml` was built with its own title, no page loads anything from another host, and every link inside the site leads to
+`_toc.yml` was built with its own title, no page loads anything from another host, and every link inside the site
+leads to
 a file and to a place in it that exist.
 """
 
@@ -48,7 +49,9 @@ def pages(toc):
 
 
 class _Page(HTMLParser):
-    """What a page loads by itself, its links and places, and the texts of its top headings (one more is for printing)."""
+    """What a page loads by itself, its links and places, and the texts of its top headings (one more is for
+    printing).
+    """
 
     def __init__(self):
         super().__init__()

@@ -8,7 +8,9 @@ from lectcode.figures.canvas import BLUE, GREEN, INK, ORANGE, PALE, PURPLE
 from lectcode.figures.cells import filter_entry, grids, matrices, pixel, window
 from lectcode.figures.images import fields, heat_maps, pictures, strips, tilings
 from lectcode.figures.lines import curves, relu_of_means
+from lectcode.figures.networks import learning_curves, maps, sensitivity
 from lectcode.figures.one_axis import axis_windows, stacks
+from lectcode.figures.speed import error_maps, ladder, ratios, roofline
 
 __all__ = [
     "BLUE",
@@ -19,14 +21,21 @@ __all__ = [
     "PURPLE",
     "axis_windows",
     "curves",
+    "error_maps",
     "fields",
     "filter_entry",
     "grids",
     "heat_maps",
+    "ladder",
+    "learning_curves",
+    "maps",
     "matrices",
     "pictures",
     "pixel",
+    "ratios",
     "relu_of_means",
+    "roofline",
+    "sensitivity",
     "stacks",
     "strips",
     "tilings",

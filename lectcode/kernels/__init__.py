@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lectcode.kernels import direct
+from lectcode.kernels import direct, gemm, gemm_filters, winograd
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,21 @@ class Algorithm:
     grad_input: Callable  # (G, F, geometry, dI) writes dI
     grad_filters: Callable  # (G, I, geometry, dF) writes dF
     refusal: Callable  # (dtype, geometry) -> None, or the reason why it does not apply
-    error_bound: Callable  # (terms, unit) -> c in |computed - exact| <= c sum |a||b|
+    error_bound: Callable  # (terms, unit) -> c in |computed - exact| <= c sum |a||b|, or c W of `magnitude`
+    # (X, F, bias, geometry, turned) -> W, for the convolution of X or, turned, the gradient of the input by X. An
+    # algorithm that has it rounds even where all numbers are whole.
+    magnitude: Callable | None = None
 
 
 ALGORITHMS = {
     "direct": Algorithm(direct.forward, direct.grad_input, direct.grad_filters, direct.refusal, direct.error_bound),
+    "gemm": Algorithm(gemm.forward, gemm.grad_input, gemm_filters.grad_filters, gemm.refusal, direct.error_bound),
+    "winograd": Algorithm(
+        winograd.forward,
+        winograd.grad_input,
+        gemm_filters.grad_filters,
+        winograd.refusal,
+        winograd.error_bound,
+        winograd.magnitude,
+    ),
 }

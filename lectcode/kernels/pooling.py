@@ -1,11 +1,14 @@
 """Max and average pooling. The images arrive as planes: (N, C, H, W) read as (N C, H, W), one task a plane.
 
-The maximum is split into choosing the winner of a window and moving one number along that choice: from the winner to
-the output going forward, from the output to the winner going back.
+Here also stand the plain loops of max pooling. They choose the winner of a window and move one number along that
+choice: from the winner to the output going forward, from the output to the winner going back. They serve where the
+loops of `maximum` do not apply.
 """
 
+import numpy as np
 from numba import njit
 
+from lectcode.kernels import average, maximum, quarters
 from lectcode.kernels.threads import share
 
 
@@ -14,33 +17,47 @@ def planes(array):
     return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
 
 
-def work(outputs, geometry):
-    """Count the pixels that all windows look at."""
-    return outputs.size * geometry.kernel_size[0] * geometry.kernel_size[1]
+def work(image, pixel):
+    """Weigh a call by its pixels, each of which takes as long as `pixel` multiply-adds (measured)."""
+    return pixel * image.size
+
+
+def dense(geometry):
+    """Tell whether the windows cover little more than the input, so that a copy with its surroundings is small."""
+    height, width = maximum.frame_of(geometry.output_size, geometry.kernel_size, geometry.stride, geometry.dilation)
+    (H, W), (K_h, K_w) = geometry.input_size, geometry.kernel_size
+    return height * width <= 4 * (H + K_h) * (W + K_w) and max(height * width, H * W) <= 2**31
 
 
 def max_forward(I, geometry, O):
     """Write the largest value of each window into O."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    share(_max_forward, O.shape[0] * O.shape[1], work(O, geometry), planes(I), *window, planes(O))
+    kernel = maximum.forward if dense(geometry) else _max_forward
+    share(kernel, O.shape[0] * O.shape[1], work(I, 4), planes(I), *window, planes(O))
 
 
 def max_backward(G, I, geometry, dI):
-    """Write into dI, which must be zero, the sum of G over the windows that each pixel wins."""
+    """Write into dI the sum of G over the windows that each pixel wins."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    share(_max_backward, G.shape[0] * G.shape[1], work(G, geometry), planes(G), planes(I), *window, planes(dI))
+    if quarters.applies(geometry):
+        share(quarters.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), planes(dI))
+        return
+    kernel = _max_backward
+    if I.dtype == np.float32 and dense(geometry):
+        kernel, I = maximum.backward, I.view(np.int32)
+    share(kernel, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
 
 
-def sum_forward(I, geometry, O):
-    """Write the sum of each window into O."""
+def avg_forward(I, divisors, geometry, O):
+    """Write the sum of each window, divided by its divisor, into O."""
     window = geometry.kernel_size, geometry.stride, geometry.before
-    share(_sum_forward, O.shape[0] * O.shape[1], work(O, geometry), planes(I), *window, planes(O))
+    share(average.forward, O.shape[0] * O.shape[1], work(I, 8), planes(I), divisors, *window, planes(O))
 
 
-def sum_backward(G, geometry, dI):
-    """Write into dI, which must be zero, the sum of G over the windows that contain each pixel."""
+def avg_backward(G, divisors, geometry, dI):
+    """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
     window = geometry.kernel_size, geometry.stride, geometry.before
-    share(_sum_backward, G.shape[0] * G.shape[1], work(G, geometry), planes(G), *window, planes(dI))
+    share(average.backward, G.shape[0] * G.shape[1], work(dI, 8), planes(G), divisors, *window, planes(dI))
 
 
 @njit(nogil=True, cache=True)
@@ -69,32 +86,7 @@ def _max_forward(I, kernel_size, stride, dilation, before, O, first, last):
 @njit(nogil=True, cache=True)
 def _max_backward(G, I, kernel_size, stride, dilation, before, dI, first, last):
     for plane in range(first, last):  # plane alone writes dI[plane]
+        dI[plane] = 0
         for h in range(G.shape[1]):
             for w in range(G.shape[2]):
                 dI[plane][_winner(I[plane], h, w, kernel_size, stride, dilation, before)] += G[plane, h, w]
-
-
-@njit(nogil=True, cache=True)
-def _sum_forward(I, kernel_size, stride, before, O, first, last):
-    (K_h, K_w), (S_h, S_w), (P_h, P_w) = kernel_size, stride, before
-    H, W = I.shape[1:]
-    for plane in range(first, last):  # plane alone writes O[plane]
-        for h in range(O.shape[1]):
-            for w in range(O.shape[2]):
-                total = O.dtype.type(0)
-                for u in range(max(h * S_h - P_h, 0), min(h * S_h - P_h + K_h, H)):
-                    for v in range(max(w * S_w - P_w, 0), min(w * S_w - P_w + K_w, W)):
-                        total += I[plane, u, v]
-                O[plane, h, w] = total
-
-
-@njit(nogil=True, cache=True)
-def _sum_backward(G, kernel_size, stride, before, dI, first, last):
-    (K_h, K_w), (S_h, S_w), (P_h, P_w) = kernel_size, stride, before
-    H, W = dI.shape[1:]
-    for plane in range(first, last):  # plane alone writes dI[plane]
-        for h in range(G.shape[1]):
-            for w in range(G.shape[2]):
-                for u in range(max(h * S_h - P_h, 0), min(h * S_h - P_h + K_h, H)):
-                    for v in range(max(w * S_w - P_w, 0), min(w * S_w - P_w + K_w, W)):
-                        dI[plane, u, v] += G[plane, h, w]

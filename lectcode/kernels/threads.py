@@ -6,31 +6,75 @@ number of threads.
 
 Numba's own `prange` is not used: its portable threading layer ("workqueue") aborts the process when two Python threads
 call at once, the GNU OpenMP layer kills a forked child that calls again, and it refuses 32-bit machines, WebAssembly
-among them. Threads that live only as long as one call share nothing and survive all three.
+among them. Python's own threads survive all three. They wait between calls, for to start one takes as long as a small
+layer; a forked child starts its own.
 """
 
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 
-from numba import get_num_threads
+import numpy as np
+from numba import config, get_num_threads
 
-# Multiply-adds that one thread does in about 0.3 ms; a second thread is started and joined in 0.05 ms.
-WORTH_A_THREAD = 2**20
+# Multiply-adds that one thread does in about 0.1 ms; to wake a second thread and wait for it takes some 0.03 ms.
+WORTH_A_THREAD = 2**22
+
+ALIGNMENT = 64  # bytes: a cache line, and the longest vector
+KEPT = 2**22  # bytes of workspace that a thread keeps for its next call
+
+_thread = threading.local()
 
 
-def share(kernel, tasks, work, *arguments):
+def share(kernel, tasks, work, *arguments, workspace=None):
     """Run kernel(*arguments, first, last) so that the ranges [first, last) cover range(tasks).
 
     `work` is the number of multiply-adds or comparisons of the whole call. The number of threads is the one set by
-    `numba.set_num_threads`, by default one per core.
+    `numba.set_num_threads`, by default one per core. With workspace=(size, dtype), each thread lends the kernel an
+    array of
+    its own before `first`; what it holds is finite or left from earlier calls.
     """
-    threads = max(1, min(get_num_threads(), tasks, work // WORTH_A_THREAD))
-    if threads == 1:
-        kernel(*arguments, 0, tasks)
+    threads = min(tasks, work // WORTH_A_THREAD)
+    if threads > 1:
+        threads = min(threads, get_num_threads())
+    if threads <= 1:
+        _run(kernel, arguments, workspace, 0, tasks)
         return
     ours, *others = pairwise(tasks * thread // threads for thread in range(threads + 1))
-    with ThreadPoolExecutor(threads - 1) as pool:
-        shares = [pool.submit(kernel, *arguments, first, last) for first, last in others]
-        kernel(*arguments, *ours)
-        for part in shares:
-            part.result()  # an error in a thread is an error of the call
+    parts = [(_workers().submit(_run, kernel, arguments, workspace, *part), part) for part in others]
+    _run(kernel, arguments, workspace, *ours)
+    for future, part in reversed(parts):
+        if future.cancel():  # all workers are busy with other callers
+            _run(kernel, arguments, workspace, *part)
+        else:
+            future.result()  # an error in a thread is an error of the call
+
+
+def _run(kernel, arguments, workspace, first, last):
+    if workspace is None:
+        kernel(*arguments, first, last)
+    else:
+        kernel(*arguments, lend(*workspace), first, last)
+
+
+def lend(size, dtype):
+    """Return an aligned array that belongs to the calling thread until its next call."""
+    wanted = size * np.dtype(dtype).itemsize + ALIGNMENT
+    memory = getattr(_thread, "memory", None)
+    if memory is None or memory.size < wanted:
+        memory = np.zeros(wanted, np.uint8)
+        if wanted <= KEPT:
+            _thread.memory = memory
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + wanted - ALIGNMENT].view(dtype)
+
+
+@cache
+def _workers():
+    return ThreadPoolExecutor(max(config.NUMBA_NUM_THREADS - 1, 1), "lectcode")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_workers.cache_clear)  # a child has none of its parent's threads

@@ -36,6 +36,7 @@ the formula given: proved for all sizes
 from lectcode.verify.derivation import derive
 from lectcode.verify.errors import LatexError, Refuted, Unsupported, VerificationError
 from lectcode.verify.prover import prove
+from lectcode.verify.recurrences import check_recurrence
 from lectcode.verify.report import check, check_chapter, identity_table, ledger
 from lectcode.verify.sheet import formula_sheet
 
@@ -46,6 +47,7 @@ __all__ = [
     "VerificationError",
     "check",
     "check_chapter",
+    "check_recurrence",
     "derive",
     "formula_sheet",
     "identity_table",

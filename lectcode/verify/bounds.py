@@ -16,7 +16,7 @@ from operator import mul
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Symbol, Tuple
 
 from lectcode.verify.errors import Refuted, Unsupported
-from lectcode.verify.expressions import FloorQuotient, ProductOver, Window, WindowPartial, normal, plain
+from lectcode.verify.expressions import REAL, FloorQuotient, ProductOver, Window, WindowPartial, normal, plain
 from lectcode.verify.normalform import terms
 from lectcode.verify.prover import facts_of
 from lectcode.verify.reader import Formula
@@ -86,11 +86,11 @@ def _reads_of(scope: Scope, f: Expr, guards: tuple, equations: tuple) -> Iterato
             yield Read(plain(f), i, n, guards, equations)
         for entry in _integer_entries(f.indices):
             yield from _reads_of(scope, entry, guards, equations)
+    elif isinstance(f, REAL):
+        yield from _reads_inside(scope, f.args[0], guards, equations)
     elif isinstance(f, ProductOver):
         body, i, low, high = f.args
-        for term in terms(body):
-            for g in term.factors:
-                yield from _reads_of(scope, g, (*guards, i - low, high - i, *term.at_least), (*equations, *term.zero))
+        yield from _reads_inside(scope, body, (*guards, i - low, high - i), equations)
     elif isinstance(f, (Window, WindowPartial)):
         axes = f.args[2:-1] if isinstance(f, WindowPartial) else f.args[2:]
         for a, n in zip(axes, scope.shape(f.args[1].name), strict=True):
@@ -101,6 +101,14 @@ def _reads_of(scope: Scope, f: Expr, guards: tuple, equations: tuple) -> Iterato
                 yield Read(plain(f), p, n, guards, equations)
     else:
         raise Unsupported(f"the reads of {f}")
+
+
+def _reads_inside(scope: Scope, e: Expr, guards: tuple, equations: tuple) -> Iterator[Read]:
+    """The reads of an expression inside a factor."""
+    for term in terms(e):
+        inside, equal = (*guards, *term.at_least), (*equations, *term.zero)
+        for f in (*term.factors, *_integer_entries((*term.at_least, *term.zero))):
+            yield from _reads_of(scope, f, inside, equal)
 
 
 def check_bounds(formula: Formula) -> Bounds:

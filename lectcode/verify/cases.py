@@ -140,7 +140,7 @@ def numbers_of(values: tuple, sizes: dict[str, int]) -> tuple[int, ...]:
 
 
 def random_tensor(
-    scope: Scope, name: str, sizes: dict[str, int], rng: np.random.Generator, scale: int = 1
+    scope: Scope, name: str, sizes: dict[str, int], rng: np.random.Generator, scale: float = 1
 ) -> np.ndarray:
     """Whole numbers of a tensor's declared shape; an integer tensor gets values from its declared range."""
     shape = shape_of(scope, name, sizes)

@@ -1,7 +1,8 @@
 """The chain rule over the printed definitions.
 
 For a tensor X that the definitions of C_1, C_2, .. mention, dL/dX[..] is the sum over C and over the entries of C of
-dL/dC[..] * dC[..]/dX[..]. Only the definitions that the output is computed from count.
+dL/dC[..] * dC[..]/dX[..]. Only the definitions that the output is computed from count; where the page defines L, L is
+the output and dL/dL = 1.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ def mentions(e: Expr, name: str) -> bool:
 
 def contributing(scope: Scope) -> list[str]:
     """The defined tensors that the output (whose derivative is given) is computed from, and the output itself."""
-    found = [name for name in scope.upstream if name in scope.definitions]
+    found = [name for name in ("L", *scope.upstream) if name in scope.definitions]
     if not found:
-        raise Unsupported("no output: G = dL/dO is not declared for a tensor that has a definition")
+        raise Unsupported("no output: G = dL/dO is not declared for a tensor that has a definition, and L has none")
     for name in found:  # grows while it is read
         value = scope.definitions[name].value
         found += [d for d in scope.definitions if d not in found and mentions(value, d)]
@@ -41,6 +42,9 @@ def chain_rule(scope: Scope, name: str, indices) -> Expr:
         if user == name or not mentions(definition.value, name):
             continue
         users += 1
+        if user == "L":
+            total += derivative(definition.value, entry)
+            continue
         above = tensor(scope.upstream.get(user, gradient_name(user)))[definition.indices]
         ends = [(i, 0, n - 1) for i, n in zip(definition.indices, scope.shape(user), strict=True)]
         total += refresh(Sum(above * derivative(definition.value, entry), *reversed(ends)))
@@ -51,7 +55,7 @@ def chain_rule(scope: Scope, name: str, indices) -> Expr:
 
 def written_out(scope: Scope, e: Expr) -> Expr:
     """The expression with every defined tensor and every derivative but the given one written out."""
-    contributors = contributing(scope) if scope.upstream else []
+    contributors = contributing(scope) if scope.upstream or "L" in scope.definitions else []
     for _ in range(20):
         values = {}
         for x in e.atoms(Indexed):

@@ -8,7 +8,7 @@ from lectcode.verify.cases import sizes_of
 from lectcode.verify.errors import Unsupported
 from lectcode.verify.prover import wanted
 from lectcode.verify.reader import Formula
-from lectcode.verify.world import World, divides
+from lectcode.verify.world import World, differ, divides, real
 
 _CASES = 24
 
@@ -25,7 +25,7 @@ def counterexample(formula: Formula, cases: int = _CASES) -> str | None:
     small = sorted(small, key=lambda s: (sum(s.values()), sorted(s.items())))
     for sizes in small[:: max(1, len(small) // cases)]:
         where = "for " + ", ".join(f"{k} = {v}" for k, v in sizes.items())
-        world = World(scope, sizes, 1, compiled=False, scaled=scaled)
+        world = World(scope, sizes, 1, compiled=False, scaled=scaled, real=real(formula))
         try:
             true = world.value(formula, want)
         except (IndexError, ArithmeticError, Unsupported):
@@ -36,7 +36,7 @@ def counterexample(formula: Formula, cases: int = _CASES) -> str | None:
             return f"{where}: {problem}"
         except Unsupported:
             return None
-        wrong = np.argwhere(true != printed)
+        wrong = np.argwhere(differ(true, printed))
         if len(wrong):
             at = tuple(int(k) for k in wrong[0])
             names = ", ".join(f"{n} = {k}" for n, k in zip(formula.indices, at, strict=True))

@@ -16,9 +16,9 @@ from lectcode.verify.chainrule import chain_rule, contributing, mentions, with_s
 from lectcode.verify.difference import difference
 from lectcode.verify.errors import MeaningError, Refuted, Unsupported
 from lectcode.verify.expressions import (
+    TENSORIAL,
     AtLeastZero,
     IsZero,
-    ProductOver,
     Window,
     WindowPartial,
     gradient_name,
@@ -88,7 +88,7 @@ def pieces(e: Expr) -> list[Piece]:
         return [Piece(S.One, (), (), (e,))]
     if isinstance(e, (Indexed, Window, WindowPartial)) or (isinstance(e, Pow) and isinstance(e.base, Indexed)):
         return [Piece(S.One, (), (e,), ())]
-    if e.has(Sum, Indexed, Window, WindowPartial, AtLeastZero, IsZero, ProductOver):
+    if e.has(*TENSORIAL):
         raise Unsupported(f"a derivation with {e}")
     return [Piece(e, (), (), ())]
 
@@ -236,6 +236,8 @@ def derive_formula(formula: Formula) -> Derivation:
     """The derivation of a gradient; `Refuted` when a step, or the formula on the page, does not follow."""
     if formula.kind != "gradient":
         raise ValueError(f"{formula.name} is a {formula.kind}; only gradients are derived")
+    if "L" in formula.scope.definitions:
+        raise Unsupported("a derivation from a formula for L")
     return _Deriver(formula).run()
 
 

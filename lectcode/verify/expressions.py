@@ -99,6 +99,42 @@ class Smallest(Function):
     is_integer = True
 
 
+class Exponential(Function):
+    """exp of a real number."""
+
+    nargs = 1
+
+    def _eval_derivative(self, x):
+        return self * self.args[0].diff(x)
+
+
+class Logarithm(Function):
+    """The logarithm of a positive number."""
+
+    nargs = 1
+
+    def _eval_derivative(self, x):
+        return Reciprocal(self.args[0]) * self.args[0].diff(x)
+
+
+class Reciprocal(Function):
+    """1 / x of a positive number."""
+
+    nargs = 1
+
+    def _eval_derivative(self, x):
+        return -(self**2) * self.args[0].diff(x)
+
+
+class IsPositive(Function):
+    """[x > 0], the indicator of an inequality between real numbers; where x is not 0, its derivative is 0."""
+
+    nargs = 1
+
+    def _eval_derivative(self, x):
+        return S.Zero
+
+
 class ProductOver(Function):
     """prod of ``body`` over low <= index <= high, 1 when the range is empty; arguments body, index, low, high."""
 
@@ -154,7 +190,8 @@ class WindowPartial(Function):
 
 
 CONDITIONS = (AtLeastZero, IsZero, Divides, KroneckerDelta)
-TENSORIAL = (Sum, Indexed, Window, WindowPartial, ProductOver, *CONDITIONS)
+REAL = (Exponential, Logarithm, Reciprocal, IsPositive)  # of one real number, which may hold sums
+TENSORIAL = (Sum, Indexed, Window, WindowPartial, ProductOver, *CONDITIONS, *REAL)
 
 
 def tensor(name: str) -> IndexedBase:
@@ -188,12 +225,42 @@ def normal(e: Expr) -> Expr:
         return e
     if isinstance(e, Indexed):
         return e.base[tuple(normal(i) for i in e.indices)]
+    if isinstance(e, REAL):
+        return e.func(canonical(normal(e.args[0])))
     if isinstance(e, (Window, WindowPartial)):
         return e.func(*[Tuple(*[normal(x) for x in a]) if isinstance(a, Tuple) else normal(a) for a in e.args])
     if e.has(FloorQuotient):
         floors = {f: FloorQuotient(normal(f.args[0]), normal(f.args[1])) for f in e.atoms(FloorQuotient)}
         e = e.xreplace(floors)
     return expand(e, power_base=False, power_exp=False, log=False, basic=False)
+
+
+@lru_cache(maxsize=256)
+def _bound(depth: int) -> Dummy:
+    return fresh("ijklmnopqr"[depth] if depth < 10 else f"i{depth}")
+
+
+def canonical(e: Expr) -> Expr:
+    """Rename bound indices of sums by their depth, counted from inside: equal sums become the same expression.
+
+    A sum gets a number above all numbers in its body, and before that every index a fresh name: nothing is captured.
+    """
+    return _numbered(refresh(e))[0] if e.has(Sum) else e
+
+
+def _numbered(e: Expr) -> tuple[Expr, int]:
+    """The renamed expression, and the first depth that it leaves free."""
+    if not e.has(Sum):
+        return e, 0
+    parts = [_numbered(a) for a in (e.args[:1] if isinstance(e, Sum) else e.args)]
+    depth = max(d for _, d in parts)
+    if not isinstance(e, Sum):
+        return e.func(*[p for p, _ in parts]), depth
+    out = parts[0][0]
+    for i, low, high in e.limits:  # the innermost first
+        out = Sum(out.xreplace({i: _bound(depth)}), (_bound(depth), low, high))
+        depth += 1
+    return out, depth
 
 
 def refresh(e: Expr) -> Expr:
@@ -208,6 +275,18 @@ class _PlainPrinter(StrPrinter):
 
     def _print_Dummy(self, e):  # noqa: N802 - the name that SymPy calls
         return e.name
+
+    def _print_Exponential(self, e):  # noqa: N802
+        return f"exp({self._print(e.args[0])})"
+
+    def _print_Logarithm(self, e):  # noqa: N802
+        return f"log({self._print(e.args[0])})"
+
+    def _print_Reciprocal(self, e):  # noqa: N802
+        return f"1/({self._print(e.args[0])})"
+
+    def _print_IsPositive(self, e):  # noqa: N802
+        return f"[{self._print(e.args[0])} > 0]"
 
 
 def plain(e: Expr) -> str:

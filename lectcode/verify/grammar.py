@@ -10,7 +10,7 @@ window.
 
 *Expressions.* Whole numbers, ``+``, ``-``, products by juxtaposition or ``\cdot`` (``\times`` only separates the axes
 of a shape; there is no ``/``), ``\frac{a}{b}``, powers, ``\lfloor a \rfloor``, ``\lceil a \rceil``, ``a \bmod b``,
-``\max(a, b)`` and ``\min(a, b)`` (also with ``\{ \}``), parentheses.
+``\max(a, b)`` and ``\min(a, b)`` (also with ``\{ \}``), ``\exp(a)``, ``\log(a)``, parentheses.
 
 *Tensors.* ``\mathbf{F}[c_{out}, c_{in}, k_h, k_w]``; slices ``h_{start}:h_{end}`` inside ``f(\mathbf{I}[n, c, a:b,
 c:d])``; ``\partial_{i, j} f(\mathbf{I}[..])`` is the partial derivative of f by entry (i, j) of its window.
@@ -19,7 +19,8 @@ c:d])``; ``\partial_{i, j} f(\mathbf{I}[..])`` is the partial derivative of f by
 ``\prod``. They take the whole product to their right and end at ``+`` or ``-``.
 
 *Conditions.* ``\mathbf{1}_{0 \leq u - h S < K_h}`` (also ``\mathbb{1}``), with several relations joined by a comma,
-``\text{ and }`` or ``\land``; ``=``, ``<``, ``>``, ``\leq``, ``\geq``, ``S \mid u``; ``\delta_{a, b}``;
+``\text{ and }`` or ``\land``; ``=``, ``<``, ``>``, ``\leq``, ``\geq``, ``S \mid u``; ``\delta_{a, b}``. Between real
+numbers, as in ``\mathbf{1}_{\mathbf{I}[n] > 0}``, only ``<`` and ``>`` are understood. Cases are written
 ``\begin{cases} a & \text{if } .. \\ 0 & \text{otherwise} \end{cases}``.
 
 *Derivatives.* ``\frac{\partial L}{\partial \mathbf{F}[..]}`` and ``\frac{\partial \mathbf{O}[..]}{\partial
@@ -28,9 +29,10 @@ c:d])``; ``\partial_{i, j} f(\mathbf{I}[..])`` is the partial derivative of f by
 *Statements.* ``\mathbf{I} \in \mathbb{R}^{N \times C \times (H + 2P) \times W}``; ``\text{shape}(\mathbf{I}) = (N, C,
 H, W)``; ``\mathbf{A}_h \in \{0, \ldots, K - 1\}^{N \times C}`` (an integer tensor); ``S_h, S_w \geq 1``; ``P \in
 \mathbb{Z}_{\geq 0}`` (``\mathbb{Z}``, ``\mathbb{Z}^+``, ``\mathbb{Z}_{> 0}``, ``\mathbb{Z}_{\geq 1}``); ``x \in \{0,
-\ldots, H - 1\}``; ``f: \mathbb{R}^{K \times K} \to \mathbb{R}``; ``a = b`` (chains ``a = b = c``). Statements of one
-row are separated by a comma, ``\text{and}``, ``\text{for}`` or ``\text{where}``; rows of ``aligned`` by ``\\``, and a
-row that starts with a sign, ``\cdot`` or a relation, or follows one, continues the row above.
+\ldots, H - 1\}``; ``f: \mathbb{R}^{K \times K} \to \mathbb{R}``; ``a = b`` (chains ``a = b = c``); ``L = ..``,
+the loss as a formula. Statements of one row are separated by a comma, ``\text{and}``, ``\text{for}`` or
+``\text{where}``; rows of ``aligned`` by ``\\``, and a row that starts with a sign, ``\cdot`` or a relation, or follows
+one, continues the row above.
 
 Spacing commands, ``&``, ``\left``, ``\right``, ``\big..`` and ``\displaystyle`` are skipped. Everything else is an
 error.
@@ -75,6 +77,7 @@ sum: SUM "_" "{" NAME EQUALS expression "}" "^" argument term
      | "\\partial" "_" "{" expression ("," expression)* "}" FUNCTION "(" index ")" -> function_partial
      | EXTREMUM "(" expression ("," expression)+ ")" -> extremum
      | EXTREMUM "\\{" expression ("," expression)+ "\\}" -> extremum
+     | ELEMENTARY "(" expression ")" -> elementary
      | FRACTION argument argument -> quotient
      | DERIVATIVE "{" "\\partial" atom "}" "{" "\\partial" atom "}" -> partial
      | "\\lfloor" expression "\\rfloor" -> floor
@@ -106,6 +109,7 @@ OTHERWISE.3: /\\text\{\s*otherwise[.,]?\s*\}[.,]?/
 SHAPE.3: /\\text\{shape\}|\\operatorname\{shape\}/
 FUNCTION.3: /f(?=\s*(\\left\s*|\\big\s*|\\bigl\s*)?\()/
 EXTREMUM.3: /\\(max|min)(?![A-Za-z_])/
+ELEMENTARY.3: /\\(exp|log)(?![A-Za-z_])/
 FRACTION.2: /\\[td]?frac(?![A-Za-z])(?!\s*\{\s*\\partial)/
 DERIVATIVE.2: /\\[td]?frac(?=\s*\{\s*\\partial)/
 ONE.3: /\\(mathbf|mathbb|mathds)\{1\}/
@@ -255,6 +259,9 @@ class _Builder(Transformer):
 
     def extremum(self, meta, c):
         return ast.Extremum(c[0][1:], tuple(c[1:]), **_span(meta))
+
+    def elementary(self, meta, c):
+        return ast.Elementary(c[0][1:], c[1], **_span(meta))
 
     def quotient(self, meta, c):
         return ast.Quotient(c[1], c[2], **_span(meta))

@@ -1,4 +1,6 @@
-"""The geometry of a layer by its letters: S or S_h and S_w; P, or P_h and P_w, or P_t, P_b, P_l and P_r; and so on.
+"""The geometry of a layer by its letters: S or S_h and S_w; P, P_h and P_w, or a padding for each side; and so on.
+
+The paddings of the sides are P_{top}, P_{bottom}, P_{left} and P_{right}, or P_t, P_b, P_l and P_r.
 
 The sizes may be numbers or symbols: anything under their names.
 """
@@ -6,6 +8,8 @@ The sizes may be numbers or symbols: anything under their names.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+_SIDES = ((("P_top", "P_bottom"), ("P_t", "P_b")), (("P_left", "P_right"), ("P_l", "P_r")))
 
 
 def along(sizes: Mapping, letter: str, axis: int, default=None):
@@ -19,10 +23,10 @@ def along(sizes: Mapping, letter: str, axis: int, default=None):
 
 
 def pads(sizes: Mapping, axis: int) -> tuple[int, int]:
-    """The padding before and after, along one axis: P, or P_h and P_w, or P_t, P_b, P_l and P_r."""
-    before, after = (("P_t", "P_b"), ("P_l", "P_r"))[axis]
-    if before in sizes or after in sizes:
-        return sizes[before], sizes[after]
+    """The padding before and after, along one axis: P, or P_h and P_w, or one for each side."""
+    for before, after in _SIDES[axis]:
+        if before in sizes or after in sizes:
+            return sizes[before], sizes[after]
     P = along(sizes, "P", axis, 0)
     return P, P
 

@@ -1,5 +1,7 @@
 """Turn a formula into a loop nest over exact integers: one loop per index, one per sum, nothing clever.
 
+Where exp or log occur there is no exact arithmetic, and the same loops run in float64.
+
 Every tensor read is checked against the tensor's shape and raises IndexError outside of it (NumPy would wrap a
 negative index); a factor is read only where the indicators beside it hold; a division that leaves a remainder raises
 ArithmeticError. The loop nest is the oracle for the kernels, so it takes the formula as it was read, not its normal
@@ -11,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from math import exp, log
 
 import numba
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, Tuple
@@ -19,16 +22,21 @@ from lectcode.verify.errors import Unsupported
 from lectcode.verify.expressions import (
     AtLeastZero,
     Divides,
+    Exponential,
     FloorQuotient,
+    IsPositive,
     IsZero,
     Largest,
+    Logarithm,
     ProductOver,
+    Reciprocal,
     Smallest,
     Window,
     WindowPartial,
 )
 
-_CONDITIONS = (AtLeastZero, IsZero, Divides, KroneckerDelta)
+_CONDITIONS = (AtLeastZero, IsZero, IsPositive, Divides, KroneckerDelta)
+_ELEMENTARY = {Exponential: "_exp", Logarithm: "_log"}
 _SIGNS = {"'": "_prime", "~": "_tilde", "^": "_hat", "-": "_bar", "∂": "d_"}
 
 
@@ -58,13 +66,19 @@ class LoopNest:
 class Writer:
     """Writes the statements of one formula."""
 
-    def __init__(self):
+    def __init__(self, real: bool = False):
+        self.real = real
         self.lines: list[str] = []
         self.count = 0
         self.names: dict[Symbol, str] = {}
         self.tensors: dict[str, None] = {}
         self.sizes: dict[str, None] = {}
         self.functions: dict[str, None] = {}
+
+    @property
+    def zero(self) -> str:
+        """Zero, of the type of the sums: Numba gives a variable one type."""
+        return "0.0" if self.real else "0"
 
     def new(self, stem: str) -> str:
         """A Python name that is not yet used."""
@@ -91,6 +105,10 @@ class Writer:
             return self.read(e, d)
         if isinstance(e, (Window, WindowPartial)):
             return self.window(e, d)
+        if isinstance(e, tuple(_ELEMENTARY)):
+            return f"{_ELEMENTARY[type(e)]}({self.value(e.args[0], d)})"
+        if isinstance(e, Reciprocal):
+            return f"(1.0 / {self.value(e.args[0], d)})"
         if isinstance(e, FloorQuotient):
             return f"(({self.value(e.args[0], d)}) // ({self.value(e.args[1], d)}))"
         if isinstance(e, (Largest, Smallest)):
@@ -114,7 +132,7 @@ class Writer:
     def sum(self, e: Sum, d: int) -> str:
         """A sum as a loop; empty when its upper end lies below its lower one."""
         total = self.new("total")
-        self.put(d, f"{total} = 0")
+        self.put(d, f"{total} = {self.zero}")
         for i, low, high in reversed(e.limits):  # SymPy lists the innermost first
             a, b = self.value(low, d), self.value(high, d)
             self.names[i] = self.new(re.sub(r"\W", "", i.name))
@@ -154,7 +172,7 @@ class Writer:
                 above.append(a)
         result = self.new("term")
         if conditions:
-            self.put(d, f"{result} = 0")
+            self.put(d, f"{result} = {self.zero}")
             for c in conditions:
                 self.put(d, f"if {self.condition(c, d)}:")
                 d += 1
@@ -162,6 +180,9 @@ class Writer:
         if below:
             divisor = self.new("divisor")
             self.put(d, f"{divisor} = " + " * ".join([self.value(a, d) for a in below]))
+            if self.real:
+                self.put(d, f"{result} = {result} / {divisor}")
+                return result
             self.put(d, f"if {result} % {divisor} != 0:")
             self.put(d + 1, "raise ArithmeticError('this division leaves a remainder')")
             self.put(d, f"{result} = {result} // {divisor}")
@@ -171,6 +192,8 @@ class Writer:
         """A condition as a Python test."""
         if isinstance(e, AtLeastZero):
             return f"{self.value(e.args[0], d)} >= 0"
+        if isinstance(e, IsPositive):
+            return f"{self.value(e.args[0], d)} > 0"
         if isinstance(e, IsZero):
             return f"{self.value(e.args[0], d)} == 0"
         if isinstance(e, Divides):
@@ -224,10 +247,20 @@ class Writer:
         return f"{block}[{', '.join(indices)}]"
 
 
+def real_valued(e: Expr) -> bool:
+    """Does the expression leave the whole numbers (and fractions) by exp, log or a real division?"""
+    return e.has(Exponential, Logarithm, Reciprocal)
+
+
 @lru_cache(maxsize=512)
-def loop_nest(e: Expr, indices: tuple[Symbol, ...], shape: tuple[Expr, ...], compiled: bool = True) -> LoopNest:
-    """The loop nest that fills an array of the given shape with e; ``compiled`` by Numba, or plain Python."""
-    w = Writer()
+def loop_nest(
+    e: Expr, indices: tuple[Symbol, ...], shape: tuple[Expr, ...], compiled: bool = True, real: bool = False
+) -> LoopNest:
+    """The loop nest that fills an array of the given shape with e; ``compiled`` by Numba, or plain Python.
+
+    The numbers are whole and exact, or ``real``, in float64.
+    """
+    w = Writer(real)
     for d, (i, n) in enumerate(zip(indices, shape, strict=True), 1):
         w.names[i] = w.new(re.sub(r"\W", "", i.name))
         length = w.value(n, d)
@@ -239,7 +272,7 @@ def loop_nest(e: Expr, indices: tuple[Symbol, ...], shape: tuple[Expr, ...], com
     if len(set(arguments)) != len(arguments):
         raise Unsupported(f"two names become one in Python: {', '.join(arguments)}")
     source = f"def formula({', '.join(arguments)}):\n" + "\n".join(w.lines) + "\n"
-    namespace: dict = {}
+    namespace: dict = {"_exp": exp, "_log": log}
     exec(compile(source, "<loop nest>", "exec"), namespace)
     run = namespace["formula"]
     if compiled:

@@ -52,6 +52,15 @@ class Mutant:
         return f"{self.label}: {self.kind}: {old} -> {new} at {self.start}"
 
 
+_FACTORS = (
+    ast.Entry,
+    ast.Indicator,
+    ast.Kronecker,
+    ast.Quotient,
+    ast.FunctionPartial,
+    ast.Partial,
+    ast.Elementary,
+)
 _RELATIONS = ("<", r"\leq", ">", r"\geq", "=")
 
 
@@ -122,6 +131,8 @@ def _token_changes(formula: Formula):
                 for other in _RELATIONS:
                     if other != token:
                         yield "comparison", start, end, other
+        elif kind == "ELEMENTARY":
+            yield "function", start, end, r"\log" if token == r"\exp" else r"\exp"
         elif kind == "EXTREMUM":
             yield "extremum", start, end, r"\min" if token == r"\max" else r"\max"
         elif token == r"\lfloor":
@@ -143,7 +154,7 @@ def _node_changes(text: str, node: ast.Node):
         yield "sum", node.start, node.body.start, ""
     if isinstance(node, ast.Product) and len(node.factors) > 1:
         for f in node.factors:
-            if isinstance(f, (ast.Entry, ast.Indicator, ast.Kronecker, ast.Quotient, ast.FunctionPartial, ast.Partial)):
+            if isinstance(f, _FACTORS):
                 kind = "indicator" if isinstance(f, (ast.Indicator, ast.Kronecker)) else "factor"
                 yield kind, f.start, f.end, "1"
                 yield kind, f.start, f.end, f"2 {text[f.start : f.end]}"

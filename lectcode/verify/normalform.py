@@ -18,7 +18,10 @@ R4 *Drop what is known.* A guard that follows from the facts (see `facts`) is 1;
 the others is 0.
 R5 *Rename.* Terms are equal when a bijection of their bound indices carries one to the other and their guards imply
 each other.
+   A function of a real number (exp, log, 1/x, [x > 0]) is one factor; two are equal when their arguments are, in normal
+   form and with bound indices numbered by depth.
 R6 *Shift.* An index i of a sum over Z may be replaced by j - r or r - j (r free of i): a bijection of Z.
+R7 *Count.* sum_{i=a}^{b} e = (b - a + 1) e where e is free of i and the facts say b - a + 1 >= 0.
 
 `difference.difference` returns the terms that are left of lhs - rhs; an empty list proves equality for all values of
 all symbols that satisfy the facts. What has no rule raises `Unsupported`: the prover can fail to see that two
@@ -33,6 +36,7 @@ from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, S, Sum, Symbol, 
 
 from lectcode.verify.errors import Unsupported
 from lectcode.verify.expressions import (
+    REAL,
     TENSORIAL,
     AtLeastZero,
     Divides,
@@ -115,6 +119,8 @@ def terms(e: Expr) -> list[Term]:
     if isinstance(e, (Indexed, Window, WindowPartial, ProductOver)):
         _plain_indices(e)
         return [Term(factors=(normal(e),))]
+    if isinstance(e, REAL):
+        return [Term(factors=(normal(e),))]
     if isinstance(e, Pow) and e.has(*TENSORIAL):
         if e.exp.is_Integer and 0 < e.exp <= 4:
             return _product([terms(e.base)] * int(e.exp))
@@ -195,6 +201,8 @@ def entry_indices(f: Expr) -> tuple:
         return entry_indices(f.base)
     if isinstance(f, Indexed):
         return f.indices
+    if isinstance(f, REAL):
+        return ()
     if isinstance(f, ProductOver):
         return tuple(f.args[2:])
     return f.starts
@@ -208,6 +216,8 @@ def entry_head(f: Expr) -> str:
         return f"{f.base.label}/{len(f.indices)}"
     if isinstance(f, ProductOver):
         return "prod"
+    if isinstance(f, REAL):
+        return type(f).__name__
     kinds = "".join("w" if isinstance(a, Tuple) else "i" for a in f.args[2:])
     return f"{type(f).__name__} {f.args[0]} {f.args[1]} {kinds} {f.extents}"
 
@@ -241,10 +251,25 @@ def reduced(t: Term, facts: Facts, steps: list | None = None) -> Term | None:
         return None
     guards = tuple(dict.fromkeys(g for g in t.at_least if not facts.imply(g)))
     zero = tuple(dict.fromkeys(one_sign(e) for e in t.zero))
-    out = replace(t, at_least=guards, zero=zero)
+    out = counted(replace(t, at_least=guards, zero=zero), facts)
     if out.coefficient == 0:
         return None
     return out
+
+
+def counted(t: Term, facts: Facts) -> Term:
+    """R7: an index that only counts, between two ends that are known to be in order, becomes a factor."""
+    for i in t.bound:
+        ends = [g for g in t.at_least if g.has(i)]
+        if any(e.has(i) for e in (t.coefficient, *t.factors, *t.zero)) or len(ends) != 2:
+            continue
+        count = normal(sum(ends) + 1)  # i - a and b - i
+        if {g.coeff(i) for g in ends} != {1, -1} or count.has(*t.bound) or not facts.imply(count):
+            continue
+        rest = tuple(g for g in t.at_least if g not in ends)
+        bound = tuple(b for b in t.bound if b != i)
+        return counted(replace(t, coefficient=normal(t.coefficient * count), bound=bound, at_least=rest), facts)
+    return t
 
 
 def solvable(e: Expr, i: Symbol) -> bool:

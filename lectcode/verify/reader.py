@@ -4,7 +4,7 @@ A statement is one of
 
 size           N = .. or H_out = floor(..) + 1, a size given by sizes
 abbreviation   h_start = h S, a name for an index expression, read anew where it is used
-definition     X[..] = .., the first equation for a tensor whose shape is declared
+definition     X[..] = .., the first equation for a tensor whose shape is declared; or L = .., the loss itself
 gradient       dL/dX[..] = .., to be proved from the definitions
 identity       any other boxed equation, to be proved; so is a boxed second equation for a defined tensor
 
@@ -316,6 +316,8 @@ class _Reader:
 
     def equation(self, row: Row, r: ast.Relation, label: str | None) -> Formula | None:
         left, right = r.sides
+        if left == ast.Name("L"):
+            return self.loss(row, r, label)
         if isinstance(left, ast.Name) and left.text not in self.scope.shapes:
             return self.name_equation(row, r, left, right, label)
         if isinstance(left, ast.Entry) and all(isinstance(i, ast.Name) for i in left.indices):
@@ -385,8 +387,24 @@ class _Reader:
         definition.used = False
         return self.add(f)
 
+    def loss(self, row, r, label) -> Formula:
+        """L = ..: the loss as a tensor without axes, from which gradients then follow without a given G."""
+        left, right = r.sides
+        scope = self.scope
+        if "L" in scope.definitions:
+            raise MeaningError(left, f"L is already defined at {scope.definitions['L'].where}")
+        if scope.upstream:
+            raise MeaningError(left, "L is given by its derivative here, so it cannot be defined as well")
+        scope.shapes["L"] = ()
+        scope.definitions["L"] = Definition("L", (), scope.expression(right), str(row.place(left.start)))
+        f = Formula("definition", label, row, r, scope.snapshot(), self.section, "L")
+        f.left, f.right = Symbol("L"), scope.definitions["L"].value
+        return self.add(f)
+
     def gradient(self, row, r, label) -> Formula:
         left, right = r.sides
+        if "L" in self.scope.definitions:
+            self.scope.definitions["L"].used = True
         indices = self.scope.bind(left.denominator)
         f = Formula("gradient", label, row, r, self.scope.snapshot(), self.section, left.denominator.tensor, indices)
         f.left = self.scope.expression(left, indices)
@@ -477,6 +495,8 @@ class _Reader:
     def upstream(self, left: ast.Name, partial: ast.Partial, space: ast.Reals):
         if partial.numerator != ast.Name("L") or not isinstance(partial.denominator, ast.Name):
             raise MeaningError(partial, r"the given derivative is \frac{\partial L}{\partial \mathbf{O}}")
+        if "L" in self.scope.definitions:
+            raise MeaningError(partial, f"L is defined at {self.scope.definitions['L'].where}: nothing is given")
         output = partial.denominator.text
         if output not in self.scope.shapes:
             raise MeaningError(partial.denominator, f"the shape of {output} is not declared")

@@ -1,10 +1,11 @@
 """What is compared with the printed formulas: the library's functions and the independent definitions.
 
-A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`; its left-hand side says
+A label says to which layer a formula belongs: `conv..`, `pool..`, `avg-pool..`, `max-pool..`, `linear..`, `relu..`,
+`softmax..`; its left-hand side says
 which quantity it is. Both together select the functions here. Each gets the numbers under the names they have on the
 page and returns an array of the quantity's shape there. Geometry is read off the names of the sizes: S or S_h and
-S_w; P, or P_h and P_w, or P_t, P_b, P_l and P_r; D or D_h and D_w; K or K_h and K_w. Tensors with an axis of groups
-(block index) are flattened for the call.
+S_w; P, or P_h and P_w, or one for each side as in `letters`; D or D_h and D_w; K or K_h and K_w. Tensors with an
+axis of groups (block index) are flattened for the call.
 """
 
 from __future__ import annotations
@@ -15,14 +16,25 @@ from dataclasses import dataclass
 import numpy as np
 
 import lectcode
-from lectcode import reference
+from lectcode import nn, reference
 from lectcode.kernels import ALGORITHMS
 from lectcode.verify.letters import along, padding, pads, pair
 from lectcode.verify.world import jitted, pooling_derivative, pooling_function
 
 Numbers = dict[str, int]
 Arrays = Mapping[str, np.ndarray]
-FAMILIES = ("max-pool", "avg-pool-border", "avg-pool", "pool", "conv", "receptive-field")  # the longer ones first
+_OUT = ("H_out", "W_out")
+FAMILIES = (  # the longer ones first
+    "max-pool",
+    "avg-pool-border",
+    "avg-pool",
+    "pool",
+    "conv",
+    "receptive-field",
+    "linear",
+    "relu",
+    "softmax",
+)
 
 
 @dataclass(frozen=True)
@@ -174,11 +186,95 @@ def _field(number: int):
     return call
 
 
+def _linear(gradient: str | None):
+    """The layer of `nn` with the page's numbers in it: its output, or one of its gradients."""
+
+    def call(sizes, arrays):
+        F = arrays["F"]
+        layer = nn.Linear(F.shape[1], F.shape[0], rng=np.random.default_rng(0), dtype=np.float64)
+        B = arrays["B"] if gradient is None else np.zeros(len(F))
+        layer.parameters = {"F": F, "B": B}
+        O = layer.forward(arrays["I"])
+        if gradient is None:
+            return O
+        dI = layer.backward(arrays["G"])
+        return dI if gradient == "I" else layer.gradients[gradient]
+
+    return call
+
+
+def _relu(backward: bool):
+    def call(sizes, arrays):
+        layer = nn.ReLU()
+        O = layer.forward(arrays["I"])
+        return layer.backward(arrays["G"]) if backward else O
+
+    return call
+
+
+def _softmax(function):
+    """A function of the scores and the right classes."""
+
+    def call(sizes, arrays):
+        return np.asarray(function(arrays["O"], arrays["t"].astype(np.int64)))
+
+    return call
+
+
+def _loss_gradient(O, t):
+    loss = nn.SoftmaxCrossEntropy()
+    loss.forward(O, t)
+    return loss.backward()
+
+
+def _network_subjects() -> list[Subject]:
+    """The layers that only whole networks need."""
+
+    def backward(number: int):
+        return lambda sizes, arrays: reference.linear_backward(arrays["G"], arrays["I"], arrays["F"])[number]
+
+    found = [
+        Subject("nn.Linear", "linear", "O", _linear(None)),
+        Subject(
+            "reference.linear", "linear", "O", lambda s, a: reference.linear(a["I"], a["F"], a["B"]), independent=True
+        ),
+    ]
+    for number, name in enumerate("IFB"):
+        found.append(Subject("nn.Linear", "linear", f"∂{name}", _linear(name)))
+        found.append(Subject("reference.linear_backward", "linear", f"∂{name}", backward(number), independent=True))
+    return [
+        *found,
+        Subject("nn.ReLU", "relu", "O", _relu(False)),
+        Subject("nn.ReLU", "relu", "∂I", _relu(True)),
+        Subject("reference.relu", "relu", "O", lambda s, a: reference.relu(a["I"]), independent=True),
+        Subject("reference.relu_backward", "relu", "∂I", lambda s, a: reference.relu_backward(a["G"], a["I"]), True),
+        Subject("nn.SoftmaxCrossEntropy", "softmax", "L", _softmax(nn.SoftmaxCrossEntropy().forward)),
+        Subject("nn.SoftmaxCrossEntropy", "softmax", "∂O", _softmax(_loss_gradient)),
+        Subject("reference.softmax", "softmax", "Y", _softmax(lambda O, t: reference.softmax(O)), independent=True),
+        Subject("reference.softmax_cross_entropy", "softmax", "L", _softmax(reference.softmax_cross_entropy), True),
+        Subject(
+            "reference.softmax_cross_entropy_backward",
+            "softmax",
+            "∂O",
+            _softmax(reference.softmax_cross_entropy_backward),
+            True,
+        ),
+    ]
+
+
 def fits(layer: str | None, sizes: Numbers) -> bool:
     """Does the library accept these sizes? Every window of a padded pooling has to meet the input."""
     if layer in ("max-pool", "avg-pool", "avg-pool-border"):
-        return all(max(pads(sizes, axis)) < along(sizes, "K", axis) for axis in (0, 1))
+        return all(_every_window_meets_the_input(sizes, axis) for axis in (0, 1))
     return True
+
+
+def _every_window_meets_the_input(sizes: Numbers, axis: int) -> bool:
+    K, S, D = along(sizes, "K", axis), along(sizes, "S", axis, 1), along(sizes, "D", axis, 1)
+    before, after = pads(sizes, axis)
+    count = sizes.get(_OUT[axis], 0)  # a page may leave the number of windows unnamed
+    inside = (reference.taps(sizes["HW"[axis]], h, K, S, before, D) for h in range(count))
+    return max(before, after) < (K - 1) * D + 1 and all(inside)
 
 
 def _subjects() -> list[Subject]:
@@ -197,7 +293,8 @@ def _subjects() -> list[Subject]:
         ),
         Subject("conv2d_grad_bias", "conv", "∂B", _conv_bias(lectcode.conv2d_grad_bias)),
     ]
-    for name in ALGORITHMS:
+    # Formulas run on whole numbers and any geometry, which an algorithm with a `magnitude` does not take: see tests.
+    for name in (name for name, algorithm in ALGORITHMS.items() if algorithm.magnitude is None):
         options = {"algorithm": name}
         found += [
             Subject(f"conv2d ({name})", "conv", "O", _conv_forward(lectcode.conv2d, **options)),
@@ -231,6 +328,7 @@ def _subjects() -> list[Subject]:
             ]
     for number, quantity in enumerate("rea"):
         found.append(Subject("reference.receptive_field", "receptive-field", quantity, _field(number), True))
+    found += _network_subjects()
     for axis, quantity in enumerate(("H_out", "W_out")):
         found += [
             Subject("reference.output_size", "", quantity, _size(reference.output_size, axis), True),
@@ -251,6 +349,19 @@ def argmax_of_windows(sizes: Numbers, arrays: Arrays) -> tuple[np.ndarray, np.nd
     for n, c, h, w in np.ndindex(rows.shape):
         window = I[n, c, h * S_h : h * S_h + K_h, w * S_w : w * S_w + K_w]
         rows[n, c, h, w], columns[n, c, h, w] = divmod(int(window.argmax()), K_w)
+    return rows, columns
+
+
+def argmax_in_input(sizes: Numbers, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column, in the input, of the first largest value of each window; what lies in the padding is no value."""
+    I = arrays["I"]
+    H_out, W_out, positions = reference.windows(
+        I, pair(sizes, "K"), pair(sizes, "S"), padding(sizes), pair(sizes, "D", 1), False
+    )
+    rows = np.zeros((*I.shape[:2], H_out, W_out), np.int64)
+    columns = np.zeros_like(rows)
+    for n, c, h, w in np.ndindex(rows.shape):
+        rows[n, c, h, w], columns[n, c, h, w] = max(positions(h, w), key=lambda place: I[n, c][place])
     return rows, columns
 
 
@@ -277,5 +388,7 @@ def positions_in_input(sizes: Numbers, arrays: Arrays) -> np.ndarray:
 GIVEN: dict[tuple[str, str], Callable[[Numbers, Arrays], np.ndarray]] = {
     ("max-pool", "A_h"): lambda sizes, arrays: argmax_of_windows(sizes, arrays)[0],
     ("max-pool", "A_w"): lambda sizes, arrays: argmax_of_windows(sizes, arrays)[1],
+    ("max-pool", "U"): lambda sizes, arrays: argmax_in_input(sizes, arrays)[0],
+    ("max-pool", "V"): lambda sizes, arrays: argmax_in_input(sizes, arrays)[1],
     ("avg-pool-border", "M"): positions_in_input,
 }

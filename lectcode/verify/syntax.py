@@ -147,6 +147,14 @@ class Apply(Node):
 
 
 @dataclass(frozen=True)
+class Elementary(Node):
+    """exp(a) or log(a) of a real number."""
+
+    function: str
+    argument: Node
+
+
+@dataclass(frozen=True)
 class FunctionPartial(Node):
     """The partial derivative of f by the entry at ``position`` of its window, at the window ``argument``."""
 

@@ -8,6 +8,8 @@ last read    (H_out - 1) S + K = H_pad - r with r = (H_pad - K) mod S: the last 
 gather       0 <= u - h S < K  exactly if  ceil((u - K + 1) / S) <= h <= floor(u / S)
 same         S = 1, K odd, P = (K - 1) / 2 on both sides: H_out = H
 same, any S  a total padding of max((ceil(H / S) - 1) S + K - H, 0): H_out = ceil(H / S)
+ceil         min(ceil((H_pad - K) / S) + 1, ceil((H + P) / S)) counts the h >= 0 with h = 0 or (h - 1) S + K < H_pad,
+             and h S < H + P
 """
 
 from __future__ import annotations
@@ -93,6 +95,16 @@ def _same_any_stride():
     return given, t + 1 == c, t + 1 == H
 
 
+def _rounding_up():
+    import z3
+
+    H, P, H_pad, K, S, h, up, begins = _numbers("H P H_pad K S h up begins")
+    given = z3.And(S >= 1, K >= 1, H >= 1, P >= 0, H_pad >= H + P, H_pad >= K, h >= 0)
+    given = z3.And(given, _floor(-up, K - H_pad, S), _floor(-begins, -(H + P), S))
+    used = z3.And(z3.Or(h == 0, (h - 1) * S + K < H_pad), h * S < H + P)
+    return given, used == z3.And(h < up + 1, h < begins), used == (h < up + 1)
+
+
 THEOREMS = (
     Theorem("output size: it counts the windows that fit", _windows),
     Theorem("every row that a window reads exists", _reads),
@@ -100,6 +112,7 @@ THEOREMS = (
     Theorem("gather: the range of h that covers row u", _gather),
     Theorem("same padding for odd K and S = 1", _same),
     Theorem("same padding for every S", _same_any_stride),
+    Theorem("rounding up: the windows that begin before the padding at the end", _rounding_up),
 )
 
 

@@ -13,10 +13,14 @@ from lectcode.verify.expressions import (
     TENSORIAL,
     AtLeastZero,
     Divides,
+    Exponential,
     FloorQuotient,
+    IsPositive,
     IsZero,
     Largest,
+    Logarithm,
     ProductOver,
+    Reciprocal,
     Smallest,
     Window,
     WindowPartial,
@@ -88,7 +92,26 @@ class Translator:
         p, q = self.visit(t.numerator, env), self.visit(t.denominator, env)
         if isinstance(q, Indexed) or (q.is_positive and not q.has(*TENSORIAL)):
             return p / q
+        if self.positive(q):
+            return p * Reciprocal(q)
         raise MeaningError(t.denominator, "the denominator is not known to be positive")
+
+    def positive(self, e: Expr) -> bool:
+        """Is a real number positive by how it is made: from exp, by products and by sums that are not empty?"""
+        if isinstance(e, Sum):
+            facts = self.scope.facts()
+            return all(facts.imply(high - low) for _, low, high in e.limits) and self.positive(e.function)
+        if e.is_Add or e.is_Mul:
+            return all(map(self.positive, e.args))
+        return isinstance(e, (Exponential, Reciprocal)) or bool(e.is_positive and not e.has(*TENSORIAL))
+
+    def _elementary(self, t, env):
+        x = self.visit(t.argument, env)
+        if t.function == "exp":
+            return Exponential(x)
+        if not self.positive(x):
+            raise MeaningError(t.argument, "the argument of the logarithm is not known to be positive")
+        return Logarithm(x)
 
     def _power(self, t, env):
         base, exponent = self.visit(t.base, env), self.visit(t.exponent, env)
@@ -228,11 +251,23 @@ class Translator:
             value = self.visit(row, env) * holds + (value * (1 - holds) if value != 0 else 0)
         return value
 
+    def real_gap(self, left: ast.Node, sign: str, right: ast.Node, env) -> Expr | None:
+        """The larger side minus the smaller one of a relation between real numbers; None if all are whole numbers."""
+        a, b = self.visit(left, env), self.visit(right, env)
+        gap = normal(b - a if sign == "<" else a - b)
+        entries = {x.base.label.name for x in gap.atoms(Indexed)}
+        if entries <= self.scope.integer_ranges.keys() or not polynomial(gap):
+            return None
+        return gap
+
     def condition(self, t: ast.Condition, env) -> Expr:
         """The indicator of a condition."""
         out = S.One
         for relation in t.relations:
             for left, sign, right in zip(relation.sides, relation.signs, relation.sides[1:], strict=False):
+                if sign in ("<", ">") and (gap := self.real_gap(left, sign, right, env)) is not None:
+                    out *= IsPositive(gap)
+                    continue
                 a, b = self.integral(left, env), self.integral(right, env)
                 if sign == "divides":
                     if not a.is_positive:

@@ -12,7 +12,7 @@ from sympy import Expr, Pow, Rational
 from lectcode.verify.cases import SCALE, random_tensor, shape_of
 from lectcode.verify.chainrule import chain_rule
 from lectcode.verify.expressions import fresh
-from lectcode.verify.loopnest import LoopNest, loop_nest
+from lectcode.verify.loopnest import LoopNest, loop_nest, real_valued
 from lectcode.verify.reader import Formula
 from lectcode.verify.scope import Scope
 
@@ -52,6 +52,19 @@ def divides(e: Expr) -> bool:
     return any(not r.is_Integer for r in e.atoms(Rational))
 
 
+def differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two results are not the same number: exactly, for floats up to a rounding error of 1e-9."""
+    if a.dtype.kind != "f" and b.dtype.kind != "f":
+        return a != b
+    return ~(np.abs(a - b) <= 1e-9 * np.maximum(1, np.abs(b)))
+
+
+def real(formula: Formula) -> bool:
+    """Does a formula, or a definition that it may use, need real numbers?"""
+    values = [formula.right, *(d.value for d in formula.scope.definitions.values())]
+    return any(real_valued(e) for e in values if e is not None)
+
+
 class World:
     """Tensors by name: defined ones by the loop nest of their definition, derivatives by ``gradient``, others at
     random.
@@ -59,6 +72,7 @@ class World:
     ``gradient`` gives the loop nest of dL/dX; by default it is the chain rule. ``given`` may supply tensors that are
     not random
     (positions of maxima). If anything divides, all random numbers are multiples of 3600, so that averages stay whole.
+    In a ``real`` world they are quarters in float64.
     """
 
     def __init__(
@@ -70,9 +84,10 @@ class World:
         scaled: bool,
         gradient: Callable[[str], LoopNest] | None = None,
         given: Callable[[World, str], np.ndarray | None] | None = None,
+        real: bool = False,
     ):
         self.scope, self.sizes, self.compiled = scope, sizes, compiled
-        self.seed, self.scale = seed, SCALE if scaled else 1
+        self.seed, self.scale, self.real = seed, SCALE if scaled else 1, real
         self.gradient, self.given = gradient or self.by_chain_rule, given
         self.known: dict[str, np.ndarray] = {}
 
@@ -93,11 +108,11 @@ class World:
             return given
         # Each tensor has numbers of its own, whatever was asked for before.
         rng = np.random.default_rng([self.seed, *name.encode()])
-        return random_tensor(scope, name, self.sizes, rng, self.scale)
+        return random_tensor(scope, name, self.sizes, rng, 0.25 if self.real else self.scale)
 
     def nest(self, e: Expr, indices, shape) -> LoopNest:
         """The loop nest of an expression."""
-        return loop_nest(e, tuple(indices), tuple(shape), self.compiled)
+        return loop_nest(e, tuple(indices), tuple(shape), self.compiled, self.real)
 
     def by_chain_rule(self, tensor: str) -> LoopNest:
         """The loop nest of dL/dX by the chain rule over the definitions."""
@@ -106,7 +121,8 @@ class World:
 
     def fill(self, nest: LoopNest, tensor: str | None) -> np.ndarray:
         """Run a loop nest over an array of that tensor's shape (None: a single number)."""
-        out = np.zeros(shape_of(self.scope, tensor, self.sizes) if tensor else (), np.int64)
+        shape = shape_of(self.scope, tensor, self.sizes) if tensor else ()
+        out = np.zeros(shape, np.float64 if self.real else np.int64)
         functions = {n: jitted(FUNCTIONS[n]) if self.compiled else FUNCTIONS[n] for n in nest.functions}
         return nest(out, {t: self[t] for t in nest.tensors}, self.sizes, functions)
 

@@ -16,7 +16,16 @@ ADDRESS = "https://github.com/example-owner/example-book"
 
 def copy_book(target: Path):
     """Copy what a build reads, without what was built or installed."""
-    for name in ("_config.yml", "_toc.yml", "references.bib", "README.md", "CITATION.cff", "intro.md", "intro.ipynb", "genindex.md"):
+    for name in (
+        "_config.yml",
+        "_toc.yml",
+        "references.bib",
+        "README.md",
+        "CITATION.cff",
+        "intro.md",
+        "intro.ipynb",
+        "genindex.md",
+    ):
         shutil.copy(BOOK / name, target)
     for name in ("_ext", "_static", "assets", "chapters", "lectcode"):
         shutil.copytree(BOOK / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))

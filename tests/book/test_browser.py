@@ -116,7 +116,11 @@ PLANTED = [
     (faults.of_width, '<p style="width: 500px">long</p>', "the page is"),
     (faults.of_width, '<div style="overflow-x: clip; width: 99%"></div><p style="width: 450px">long</p>', "<p class"),
     (faults.of_pictures, '<img src="none.webp" alt="A picture that nobody will ever see here.">', "not loaded"),
-    (faults.of_pictures, '<img src="{pixel}" alt="A picture that is one pixel and no more than that.">', "only 1 pixels"),
+    (
+        faults.of_pictures,
+        '<img src="{pixel}" alt="A picture that is one pixel and no more than that.">',
+        "only 1 pixels",
+    ),
     (faults.of_pictures, '<img src="{wide}" alt="Grey.">', "not described"),
     (
         faults.of_pictures,

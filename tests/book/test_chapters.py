@@ -10,7 +10,7 @@ from tools.notebooks import BOOK, sources
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?^---\n|(?::[^\n]*\n)+)?(.*?)^```", re.M | re.S)
 INCLUDE = re.compile(r"\{literalinclude\} (\S+)\n:pyobject: (\S+)")
 LABEL = re.compile(r"^\((\S+)\)=$|^:label: (\S+)$|^ +name: (fig:\S+)$|^\$\$ \((\S+)\)$", re.M)
-EXERCISE = re.compile(r"^```\{exercise\}.*?^:label: (\S+)$", re.M | re.S)
+EXERCISE = re.compile(r"^```\{exercise(?:-start)?\}.*?^:label: (\S+)$", re.M | re.S)
 SOLUTION = re.compile(r"^```\{solution-start\} (\S+)\n(.*?)^```\{solution-end\}", re.M | re.S)
 PAGES = {source.stem: source.read_text("utf8") for source in sources()}
 LONGEST_CELL, WIDEST_LINE = 15, 80
@@ -76,9 +76,50 @@ def test_labels_are_unique():
     assert sorted(names) == sorted(set(names))
 
 
-@pytest.mark.parametrize("name", ["shapes", "conv-forward", "conv-gradients", "conv-gradient-input"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shapes",
+        "conv-forward",
+        "conv-gradients",
+        "conv-gradient-input",
+        "dilation-groups",
+        "pooling",
+        "receptive-field",
+        "checking",
+    ],
+)
 def test_a_chapter_has_enough_exercises(name):
     assert len(EXERCISE.findall(PAGES[name])) >= 4
+
+
+def faults_of_corrections(text):
+    """Return which of the lecture's 27 inaccuracies have no row, or a row that names no place."""
+    rows = [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in text.splitlines() if re.match(r"\| \d+ \|", line)]
+    missing = [f"row {n} is missing" for n in range(1, 28) if str(n) not in {row[0] for row in rows}]
+    return missing + [
+        f"row {row[0]} names no place" for row in rows if not re.search(r"\{(eq|ref|prf:ref)\}`", row[-1])
+    ]
+
+
+def test_every_inaccuracy_of_the_lecture_has_a_row_that_names_a_place():
+    text = PAGES["corrections"]
+    assert faults_of_corrections(text) == []
+    assert faults_of_corrections(re.sub(r"(?m)^\| 13 .*\n", "", text)) == ["row 13 is missing"]
+    assert faults_of_corrections(text.replace("| {eq}`conv-grad-filters-correlation` |", "| |")) == [
+        "row 12 names no place"
+    ]
+
+
+def test_the_misprints_of_the_lecture_occur_in_no_chapter():
+    misprints = re.compile(r"conbine|\b(\w+) \1\b(?<!that that)", re.I)
+    assert misprints.search("Conbine")
+    assert misprints.search("The the size")
+    prose = {
+        name: re.sub(r"(?s)```\{code-cell\}.*?^```|\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\|[^\n]*", "", text)
+        for name, text in PAGES.items()
+    }
+    assert {name: m.group() for name, text in prose.items() if (m := misprints.search(text))} == {}
 
 
 def cell(code):

@@ -35,7 +35,7 @@ def test_a_photograph_gets_much_smaller_and_stays_itself():
     photograph = Image.merge("RGB", (ramp, noise, ImageChops.invert(ramp)))
     data = light_pages.smaller(png(photograph))
     assert len(data) < len(png(photograph)) / 2
-    low, high = ImageChops.difference(opened(data).convert("RGB"), photograph).convert("L").getextrema()
+    _, high = ImageChops.difference(opened(data).convert("RGB"), photograph).convert("L").getextrema()
     assert 0 < high < 80  # something is lost, and not much
 
 
@@ -72,8 +72,8 @@ def test_no_page_loads_what_it_does_not_use(site):
     pages = {page.relative_to(site).as_posix(): page.read_text("utf8") for page in site.rglob("*.html")}
     assert not [name for name, text in pages.items() if "fontawesome.js" in text]
     assert [name for name, text in pages.items() if "searchindex.js" in text] == ["search.html"]
-    assert "proof.css" in pages["chapters/pooling.html"]
-    assert "proof.css" not in pages["chapters/api.html"]
+    assert "exercise.css" in pages["chapters/pooling.html"]
+    assert "exercise.css" not in pages["chapters/api.html"]
     assert not list(site.rglob("*.map"))
 
 

@@ -9,17 +9,19 @@ from packaging.utils import canonicalize_name
 
 from tools.notebooks import BOOK
 
-FILES = [BOOK / "requirements.txt", BOOK / "requirements-dev.txt"]  # tests/requirements-peers.txt is optional
+FILES = [BOOK / "requirements.txt", BOOK / "requirements-dev.txt"]
+OPTIONAL = [BOOK / "tests" / "requirements-peers.txt", BOOK / "benchmarks" / "requirements.txt"]
 PINNED = re.compile(r"^([\w.-]+)==(\S+)", re.M)
 
 
-def pins():
-    return [(canonicalize_name(name), pin) for path in FILES for name, pin in PINNED.findall(path.read_text())]
+def pins(files=FILES):
+    return [(canonicalize_name(name), pin) for path in files for name, pin in PINNED.findall(path.read_text())]
 
 
 def test_each_package_is_pinned_once():
-    names = [name for name, _ in pins()]
+    names = [name for name, _ in pins(FILES + OPTIONAL)]
     assert len(names) > 15
+    assert {"torch", "onnxruntime"} < set(names)
     assert sorted(names) == sorted(set(names))
 
 

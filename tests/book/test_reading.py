@@ -17,7 +17,9 @@ CHAPTER = "chapters/conv-gradient-input"
 
 
 def weights(browser, url):
-    """Return what a first visit transfers that reads the page to its end: bytes by path, compressed as they were sent."""
+    """Return what a first visit transfers that reads the page to its end: bytes by path, compressed as they were
+    sent.
+    """
     sizes = {}
     with Visit(browser, "about:blank", viewport=SIZES["desktop"]) as visit:
         session = visit.context.new_cdp_session(visit.page)
@@ -40,7 +42,9 @@ def test_a_page_is_light(browser, address, name, request):
     sizes = weights(browser, f"{address}/{name}.html")
     whole = sum(sizes.values())
     rest = sum(size for path, size in sizes.items() if not APART.search(path.partition("?")[0]))
-    request.node.user_properties.append(("weight", f"{name:30} {whole / 1000:6.0f} kB, {rest / 1000:4.0f} kB without fonts, icons and MathJax"))
+    request.node.user_properties.append(
+        ("weight", f"{name:30} {whole / 1000:6.0f} kB, {rest / 1000:4.0f} kB without fonts, icons and MathJax")
+    )
     assert len(sizes) > 10
     assert 50_000 < rest < whole
     assert whole <= LIMIT, sorted(sizes.items(), key=lambda item: -item[1])[:5]
@@ -53,7 +57,11 @@ def test_what_is_sent_is_counted(browser, published_site, address):
     extra = published_site / "_static/extra.webp"
     extra.write_bytes(bytes(range(256)) * 2000)
     spoilt = published_site / "spoilt.html"
-    spoilt.write_text((published_site / "intro.html").read_text("utf8").replace("</article>", '<img src="_static/extra.webp"></article>', 1))
+    spoilt.write_text(
+        (published_site / "intro.html")
+        .read_text("utf8")
+        .replace("</article>", '<img src="_static/extra.webp"></article>', 1)
+    )
     try:
         assert 512_000 <= sum(weights(browser, f"{address}/spoilt.html").values()) - before < 514_000
     finally:
@@ -79,7 +87,9 @@ def test_the_first_formula_comes_early(browser, address, request):
             times.append(visit.page.evaluate("window.firstFormula"))
             visit.page.evaluate("MathJax.startup.promise")
             assert before < visit.page.evaluate("document.querySelectorAll('mjx-container').length"), "all came at once"
-    request.node.user_properties.append(("weight", f"first formula after {statistics.median(times) / 1000:.1f} s, processor slowed down 4 times"))
+    request.node.user_properties.append(
+        ("weight", f"first formula after {statistics.median(times) / 1000:.1f} s, processor slowed down 4 times")
+    )
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_text(browser, address):
@@ -133,7 +143,9 @@ def pages_of(pdf):
 
 
 def shown(page, selector):
-    return page.locator(selector).evaluate_all("all => all.filter(e => e.checkVisibility({opacityProperty: true, visibilityProperty: true})).length")
+    return page.locator(selector).evaluate_all(
+        "all => all.filter(e => e.checkVisibility({opacityProperty: true, visibilityProperty: true})).length"
+    )
 
 
 NAVIGATION = ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-footer, button, .found-an-error, .skip-link a"

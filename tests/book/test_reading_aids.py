@@ -1,4 +1,6 @@
-"""The aids of a page: the time is computed by the stated rule, the links lead somewhere, the citation is that of the book."""
+"""The aids of a page: the time is computed by the stated rule, the links lead somewhere, the citation is that of the
+book.
+"""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -33,21 +35,28 @@ def cell(*classes):
         (cell("tag_hide-input"), (4, 0, 0)),
         (nodes.literal_block("", "an included function of six words"), (4, 0, 0)),
         (nodes.admonition("", nodes.paragraph("", "do this"), classes=["exercise"]), (4, 0, 0)),
-        (nodes.admonition("", nodes.paragraph("", "so"), nodes.math_block("", "x"), cell(), classes=["solution"]), (4, 0, 0)),
+        (
+            nodes.admonition("", nodes.paragraph("", "so"), nodes.math_block("", "x"), cell(), classes=["solution"]),
+            (4, 0, 0),
+        ),
     ],
 )
 def test_what_a_reader_meets_is_counted(part, extent):
     assert reading_aids.extent(chapter(part)) == extent
 
 
-@pytest.mark.parametrize(("extent", "minutes"), [((0, 0, 0), 5), ((1000, 0, 0), 5), ((2000, 10, 10), 20), ((4000, 0, 0), 20)])
+@pytest.mark.parametrize(
+    ("extent", "minutes"), [((0, 0, 0), 5), ((1000, 0, 0), 5), ((2000, 10, 10), 20), ((4000, 0, 0), 20)]
+)
 def test_minutes(extent, minutes):
     assert reading_aids.minutes(*extent) == minutes
 
 
 def test_the_landing_page_states_the_rule():
     assert (reading_aids.WORDS_A_MINUTE, reading_aids.MINUTES_A_STOP) == (200, 0.5)
-    assert "200 words a minute and half a minute for each displayed formula and each cell" in (BOOK / "intro.md").read_text("utf8")
+    assert "200 words a minute and half a minute for each displayed formula and each cell" in (
+        BOOK / "intro.md"
+    ).read_text("utf8")
 
 
 def test_every_chapter_and_no_other_page_has_its_time_and_links(site):

@@ -23,6 +23,9 @@ def test_wheel_holds_the_chapters_and_no_notebook(wheel):
     chapters = {f"lectcode/book/chapters/{path.name}" for path in (BOOK / "chapters").glob("*.md")}
     assert chapters
     assert chapters | {"lectcode/book/_toc.yml", "lectcode/book/intro.md", "lectcode/conv.py"} <= set(names)
+    assert {f"lectcode/book/benchmarks/{path.name}" for path in (BOOK / "benchmarks" / "results").glob("*.json")} < set(
+        names
+    )
     assert not [name for name in names if name.endswith(".ipynb") or name.startswith(("tests/", "tools/"))]
 
 

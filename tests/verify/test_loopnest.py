@@ -237,6 +237,12 @@ def test_an_identity_is_run_on_both_sides():
                 oracle.run(book.formulas[-1])
 
 
+def test_an_identity_that_reads_out_of_bounds_is_refuted():
+    book = read_text(HEAD + boxed(r"2 \mathbf{V}[0] = \mathbf{V}[E]"))
+    with pytest.raises(Refuted, match="V is read outside of its shape; sizes"):
+        Oracle(book, compile_loops=False, shapes=100).run(book.formulas[-1])
+
+
 def test_a_derivative_that_is_not_printed_is_computed_by_the_chain_rule():
     # V -> Y -> O, and dL/dY is read but nowhere printed
     toy = HEAD.replace(r"\cdot \mathbf{V}[e]}", r"\cdot \mathbf{Y}[e]}").replace(

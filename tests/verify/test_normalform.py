@@ -101,6 +101,19 @@ def test_a_false_equation_or_guard_makes_the_term_zero():
     assert reduced(Term(zero=(S.Zero,)), Facts()) == Term()
 
 
+def test_an_index_that_only_counts_becomes_a_factor():
+    """Between ends in order; not where the range may be empty, nor where the index is used or has a third guard."""
+    count = Sum(A[N], (i, 0, N - 1))
+    assert difference(count, N * A[N], Facts([N - 1])) == []
+    assert difference(Sum(S.One, (i, 1, N), (j, 0, M - 1)), N * M, Facts([N - 1, M - 1])) == []
+    for wrong in (N - 1, N + 1, M):
+        assert difference(count, wrong * A[N], Facts([N - 1, M - 1]))
+    assert difference(Sum(S.One, (i, 0, Z - 1)), Z, Facts())  # Z may be negative, and the sum is then 0
+    assert difference(Sum(i, (i, 0, N - 1)), N * i, Facts([N - 1]))
+    assert difference(Sum(AtLeastZero(M - i), (i, 0, N - 1)), N, Facts([N - 1, M - 1]))
+    assert difference(Sum(AtLeastZero(2 * i - M) * AtLeastZero(N - i), (i, -5, 5)), N, Facts([N - 1]))
+
+
 def test_six_free_indices_are_not_permuted():
     few, many = ([fresh(f"i{n}") for n in range(count)] for count in (2, 6))
     for indices, found in ((few, True), (many, False)):

@@ -1,0 +1,275 @@
+"""The convolution and the gradient of its input as one product: which pixels meet which filter elements, and where.
+
+Along one axis, step m of the product meets the source at the padded rows m S + shift, one for each tap k. For the
+convolution
+the steps are the output rows h, and the shift of tap k is k D.
+
+For the gradient of the input, row u = x + P of dI_pad has the terms with u = h S + k D. Let u = m S + a with 0 <= a <
+S: only
+taps with k D = a + j S contribute, and h = m - j. So for each remainder a the rows x = m S + a - P of dI are a
+correlation of
+stride 1 of G, with every S-th tap of the turned filters: one "part" of the product for each a.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from lectcode.kernels.block import ROWS, VECTORS
+from lectcode.kernels.simd import BYTES
+
+DEPTH = 192  # rows of a panel
+TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
+WORTH_PACKING = 800  # pixels that use packed filters
+SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
+
+
+class Axis(NamedTuple):
+    """One axis of a product. A part is (first step, end, result's row of step 0, [(tap, shift, phase), ...])."""
+
+    size: int  # of the source
+    corner: int  # the source's row that step 0 meets with shift 0 and phase 0; negative in the padding
+    stride: int  # from one step to the next in the source
+    phases: int  # rows of the source between two steps that are ever met
+    steps: int
+    reach: int  # steps that a window looks ahead
+    scale: int  # rows of the result from one step to the next
+    result: int  # its size
+    parts: list
+
+    @property
+    def last(self):
+        """The last padded row that any step meets, counted from the corner."""
+        ahead = max((shift * self.stride + phase for *_, taps in self.parts for _, shift, phase in taps), default=0)
+        return (self.steps - 1) * self.stride + ahead
+
+
+def forward_axis(size, K, S, D, before, outputs):
+    """Return the axis of a convolution."""
+    taps = [(k, k * D // S, k * D % S) for k in range(K)]
+    span = (K - 1) * D
+    return Axis(size, -before, S, min(S, span + 1), outputs, span // S, 1, outputs, [(0, outputs, 0, taps)])
+
+
+def grad_input_axis(size, K, S, D, before, outputs):
+    """Return the axis of the gradient of the input."""
+    reach = (K - 1) * D // S
+    first = -(-(before - S + 1) // S)  # the smallest m of any part
+    parts = []
+    for a in range(S):
+        begin, end = -((a - before) // S), -((a - before - size) // S)
+        taps = [(k, reach - (k * D - a) // S, 0) for k in range(K) if k * D % S == a]
+        parts.append((begin - first, end - first, first * S + a - before, taps))
+    steps = max(end for _, end, _, _ in parts)
+    return Axis(outputs, first - reach, 1, 1, steps, reach, S, size, parts)
+
+
+class Sizes(NamedTuple):
+    """What the compiled loops must know; every pair is (height, width), distances are counted in elements."""
+
+    N: int
+    groups: int
+    rows: int  # of the product, per group: filters, or channels of dI
+    channels: int  # of the source, per group
+    block: int  # rows of the micro-kernel
+    splits: int  # tasks that share the rows of a group among them
+    images: int  # images per task
+    bands: int  # tasks per image
+    band: int  # steps per band
+    steps: int  # of all bands, the last of which may be shorter
+    padded: bool  # the source is copied
+    packed: bool  # and from there packed
+    size: tuple  # of the source
+    corner: tuple
+    stride: tuple
+    phases: tuple
+    extent: tuple  # of a padded phase
+    plane: int  # from one channel to the next
+    line: int  # from one step to the next
+    O_plane: int
+    O_row: int  # from one step to the next
+    O_column: int
+    A_packed: bool  # the filters are packed
+    A_row: int  # from one row of the product to the next in the filters
+    A_group: int
+    workspace: tuple  # sizes of a thread's padded source, panel and block of results
+
+
+class Plan(NamedTuple):
+    """A product, ready to run."""
+
+    sizes: Sizes
+    parts: np.ndarray  # rows of (first step, end, first column, end, start in O, taps before, taps)
+    lines: np.ndarray  # for each part, channel and tap: where the source's line begins
+    columns: np.ndarray  # and where the filters' column
+    taps: np.ndarray  # of each part, in the filters
+    filters: tuple  # distances in F of two rows, two channels, two groups
+    tasks: int
+    work: int  # multiply-adds
+    gaps: bool  # some pixels of the result meet no tap
+
+
+@lru_cache(512)
+def plan_forward(N, rows, channels, geometry, itemsize, threads):
+    """Return the plan of a convolution."""
+    axes = [forward_axis(*axis) for axis in _axes(geometry)]
+    taps = geometry.kernel_size[0] * geometry.kernel_size[1]
+    return _plan(N, rows, channels, axes, geometry, (channels * taps, taps, rows * channels * taps), itemsize, threads)
+
+
+@lru_cache(512)
+def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
+    """Return the plan of the gradient of the input."""
+    axes = [grad_input_axis(*axis) for axis in _axes(geometry)]
+    taps = geometry.kernel_size[0] * geometry.kernel_size[1]
+    return _plan(N, rows, channels, axes, geometry, (taps, rows * taps, rows * channels * taps), itemsize, threads)
+
+
+def _axes(geometry):
+    return zip(
+        geometry.input_size,
+        geometry.kernel_size,
+        geometry.stride,
+        geometry.dilation,
+        geometry.before,
+        geometry.output_size,
+        strict=True,
+    )
+
+
+def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
+    """Choose tasks and tables for a product along two axes."""
+    y, x = axes
+    lanes = BYTES // itemsize
+    tile = VECTORS * lanes
+    groups, K_w = geometry.groups, geometry.kernel_size[1]
+    block = ROWS if rows >= ROWS else 1
+    blocks = -(-rows // block)
+    steps, columns = y.steps, x.steps
+    width = columns + x.reach
+    # the source itself serves if it has every row and column that is met, and no others
+    padded = not (
+        x.stride == 1
+        and x.corner == 0
+        and x.size == width
+        and y.corner == 0
+        and y.last < y.size
+        and block > 1
+        and y.size * x.size >= lanes
+    )
+    size, O_row, O_column, line = (y.size, x.size), y.scale * x.result, x.scale, y.stride * x.size
+    columns_parts = [(begin, end, start, taps) for begin, end, start, taps in x.parts]
+    rows_parts = y.parts
+    if (
+        not padded
+        and width == columns
+        and y.stride == 1
+        and y.reach == 0
+        and y.scale == x.scale == 1
+        and columns == x.result
+    ):
+        # one long row per plane: bands may begin anywhere
+        steps, columns, width = steps * columns, 1, 1
+        (tap_y,), (tap_x,) = y.parts[0][3], x.parts[0][3]
+        rows_parts, columns_parts = [(0, steps, 0, [tap_y])], [(0, 1, 0, [tap_x])]
+        O_row = line = 1
+    packed = True
+    if padded:
+        pieces = 1 + tile / columns
+        multiply = 24 * blocks if block > 1 else 6 * rows
+        packed = block > 1 and multiply * (width / columns - 1) > 12 + 8 * pieces
+    # tasks
+    pixels = steps * columns
+    images, bands, splits = 1, 1, 1
+    if N * groups < 2 * threads:
+        if pixels < 4 * tile * threads:
+            splits = min(threads, blocks)
+            images = N if not padded else 1
+        else:
+            bands = threads
+    elif packed:
+        images = max(1, min(N * groups // (2 * threads), 12 * tile // pixels))
+    if padded:
+        step_bytes = channels * y.phases * x.phases * width * itemsize
+        fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)
+        images = max(1, min(images, SECOND_LEVEL // (step_bytes * (steps + y.reach))))
+        bands = max(bands, -(-steps // fit))
+    band = -(-steps // bands)
+    if columns == 1 and bands > 1:
+        band = -(-band // tile) * tile
+    bands = -(-steps // band)
+    extent = (band + y.reach, width)
+    plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
+    if padded:
+        line = width
+    parts, lines, columns_of, chosen, before, work = [], [], [], [], 0, 0
+    channel = np.arange(channels)[:, None] * plane
+    # filters whose columns are far apart in memory are packed if that pays
+    pack = block > 1 and filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
+    for y_begin, y_end, y_start, y_taps in rows_parts:
+        for x_begin, x_end, x_start, x_taps in columns_parts:
+            shifts, numbers = [], []
+            for k_h, y_shift, f in y_taps:
+                for k_w, x_shift, g in x_taps:
+                    if padded:
+                        shifts.append(((f * x.phases + g) * extent[0] + y_shift) * width + x_shift)
+                    else:
+                        shifts.append((y_shift * y.stride + f) * x.size + x_shift)
+                    numbers.append(k_h * K_w + k_w)
+            parts.append((y_begin, y_end, x_begin, x_end, y_start * x.result + x_start, before, len(numbers)))
+            lines.append((channel + np.array(shifts, np.int64)).reshape(-1))
+            if pack:
+                columns_of.append(np.arange(channels * len(numbers)) * block)
+            else:
+                columns_of.append((np.arange(channels)[:, None] * filters[1] + np.array(numbers, np.int64)).reshape(-1))
+            chosen += numbers
+            before += len(numbers)
+            work += (y_end - y_begin) * (x_end - x_begin) * len(numbers)
+    K = channels * len(chosen)
+    stripe = TILES * tile
+    workspace = (
+        -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else 0,
+        (min(DEPTH, K) + 1) * stripe if packed else 0,
+        -(-blocks // splits) * block * stripe,
+    )
+    sizes = Sizes(
+        N,
+        groups,
+        rows,
+        channels,
+        block,
+        splits,
+        images,
+        bands,
+        band,
+        steps,
+        padded,
+        packed,
+        size,
+        (y.corner, x.corner),
+        (y.stride, x.stride),
+        (y.phases, x.phases),
+        extent,
+        plane,
+        line,
+        y.result * x.result,
+        O_row,
+        O_column,
+        pack,
+        1 if pack else filters[0],
+        filters[2],
+        workspace,
+    )
+    tasks = -(-N // images) * bands * groups * splits
+    return Plan(
+        sizes,
+        np.array(parts),
+        np.concatenate(lines),
+        np.concatenate(columns_of),
+        np.array(chosen, np.int64),
+        filters,
+        tasks,
+        N * groups * rows * channels * work,
+        any(part[-1] == 0 for part in parts),
+    )

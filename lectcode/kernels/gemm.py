@@ -1,0 +1,269 @@
+"""Convolution and its gradients as matrix products, computed block by block.
+
+For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix, and the matrix whose columns are the
+windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns
+into a
+panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would cost
+more than
+it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows is thrown away.
+
+The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`.
+
+The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed
+matrix of
+windows; its columns stand in the order of F.
+
+Every sum is added in blocks of DEPTH, in the order of k: a result does not depend on stripes, tasks or threads.
+"""
+
+import numpy as np
+from numba import get_num_threads, njit
+
+from lectcode.kernels import direct, narrow
+from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
+from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
+from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
+from lectcode.kernels.simd import BYTES
+from lectcode.kernels.threads import share
+
+
+def forward(I, F, B, geometry, O):
+    """Write the convolution of I with F, plus B, into O."""
+    if I.size == 0 or F.size == 0:  # nothing to multiply
+        direct.forward(I, F, B, geometry, O)
+        return
+    C_out, channels = F.shape[:2]
+    plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
+    _product(I, F, B, plan, O)
+
+
+def grad_input(G, F, geometry, dI):
+    """Write the gradient of the input into dI."""
+    # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(F.sum())
+    if G.size == 0 or F.size == 0 or dI.size == 0 or not finite:
+        direct.grad_input(G, F, geometry, dI)
+        return
+    C_out, channels = F.shape[:2]
+    plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
+    _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+
+
+def refusal(dtype, geometry):
+    """Return why this algorithm cannot compute a call, or None."""
+    return None if dtype.kind == "f" else f"its vectors hold float32 or float64, got {dtype}"
+
+
+def _product(X, F, D, plan, O):
+    """Run the tasks of a plan."""
+    if plan.gaps:
+        O[...] = D[:, None, None]
+    sizes = plan.sizes
+    A = _packed(F, plan) if sizes.A_packed else F.reshape(-1)
+    D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
+    D.flags.writeable = False
+    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, O.reshape(-1)
+    kernel = _correlate if sizes.block > 1 else narrow.correlate
+    share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
+
+
+def _packed(F, plan):
+    """Return the filters in the order of the micro-kernel, part after part."""
+    sizes = plan.sizes
+    rows = sizes.groups * -(-sizes.rows // sizes.block) * sizes.block
+    A = np.empty(rows * sizes.channels * plan.taps.size, F.dtype)
+    begin = 0
+    for taps in np.split(plan.taps, plan.parts[1:, 5]):
+        end = begin + rows * sizes.channels * taps.size
+        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, sizes.block, A[begin:end]
+        share(pack_filters, sizes.groups * sizes.channels, 8 * (end - begin), *arguments)
+        begin = end
+    A.flags.writeable = False
+    return A
+
+
+@njit(nogil=True, cache=True)
+def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, vectors):
+    """Run the micro-kernel that is as wide as needed."""
+    if vectors >= VECTORS:
+        multiply_add_3(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
+    elif vectors == 2:
+        multiply_add_2(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
+    else:
+        multiply_add_1(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
+
+
+@njit(nogil=True, cache=True)
+def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
+    """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
+    lanes = BYTES // X.itemsize
+    width = VECTORS * lanes
+    stripe = TILES * width
+    block = sizes.block
+    blocks = (sizes.rows + block - 1) // block
+    image_distance = sizes.channels * sizes.plane
+    if not sizes.padded:
+        image_distance *= sizes.groups
+    padded_size, panel_size, _ = sizes.workspace
+    padded = workspace[:padded_size]
+    panel = workspace[padded_size : padded_size + panel_size]
+    C = workspace[padded_size + panel_size :]
+    dense = np.arange(DEPTH) * stripe
+    pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
+    moves = np.empty((stripe, 2), np.int64)
+    for task in range(first, last):
+        rest, split = divmod(task, sizes.splits)
+        rest, group = divmod(rest, sizes.groups)
+        rest, band = divmod(rest, sizes.bands)
+        n, i = rest * sizes.images, band * sizes.band
+        images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
+        first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
+        if sizes.padded:
+            source = 0
+            corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
+            for image in range(images):
+                for c in range(sizes.channels):
+                    X_plane = ((n + image) * sizes.groups + group) * sizes.channels + c
+                    pad_plane(
+                        X,
+                        X_plane * sizes.size[0] * sizes.size[1],
+                        sizes.size,
+                        corner,
+                        sizes.stride,
+                        sizes.phases,
+                        sizes.extent,
+                        padded,
+                        image * image_distance + c * sizes.plane,
+                    )
+        else:
+            source = n * image_distance + group * sizes.channels * sizes.plane + i * sizes.line
+        O_image = sizes.groups * sizes.rows * sizes.O_plane
+        O_task = (n * sizes.groups + group) * sizes.rows * sizes.O_plane
+        for p in range(parts.shape[0]):
+            row_begin, row_end = max(parts[p, 0], i), min(parts[p, 1], end)
+            rows, across, taps = row_end - row_begin, parts[p, 3] - parts[p, 2], parts[p, 6]
+            if rows <= 0 or across <= 0 or taps == 0:
+                continue
+            K = sizes.channels * taps
+            X_part = source + (row_begin - i) * sizes.line + parts[p, 2]
+            table = sizes.channels * parts[p, 5]
+            A_part = sizes.groups * blocks * block * table + group * blocks * block * K
+            O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + parts[p, 2] * sizes.O_column
+            # positions: pixels if they are packed, else whole lines; lines that follow each other are one long line
+            line = across if sizes.packed else sizes.line
+            at_once = 1 if not sizes.packed else images
+            long = across == sizes.line
+            flat = sizes.O_column == 1 and across == sizes.O_row and line == across
+            for image in range(0, images, at_once):
+                X_image, O_here = X_part + image * image_distance, O_part + image * O_image
+                total = at_once * rows * line - (line - across)
+                for begin in range(0, total, stripe):
+                    stop = min(begin + stripe, total)
+                    cuts = 0
+                    if sizes.packed and long:
+                        cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
+                    elif sizes.packed:
+                        cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, 1, pieces)
+                    number = plan_moves(pieces, cuts, lanes, sizes.padded, moves) if sizes.packed else 0
+                    if flat:
+                        count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
+                    else:
+                        count = cut(begin, stop, across, line, rows, O_image, sizes.O_row, sizes.O_column, places)
+                    # full tiles of one long row are written where they belong, others first to C
+                    whole = (stop - begin) // width * width
+                    if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
+                        whole = 0
+                    if not sizes.packed:
+                        whole = 0
+                    for k in range(0, K, DEPTH):
+                        depth = min(DEPTH, K - k)
+                        if sizes.padded and sizes.packed:
+                            pack(padded, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
+                        elif sizes.packed:
+                            pack(X, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
+                        for b in range(first_block, last_block):
+                            # the last block may begin earlier: it computes some rows twice
+                            row = min(b * block, sizes.rows - block)
+                            d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
+                            unpacked = group * sizes.A_group + row * sizes.A_row
+                            a = A_part + b * block * K if sizes.A_packed else unpacked
+                            direct = whole if row == b * block else 0
+                            c = (b - first_block) * block * stripe
+                            o = O_here + row * sizes.O_plane + places[0, 0]
+                            for x in range(0, direct, width):
+                                multiply_add_3(
+                                    depth,
+                                    A,
+                                    a,
+                                    sizes.A_row,
+                                    columns,
+                                    table + k,
+                                    panel,
+                                    x,
+                                    dense,
+                                    0,
+                                    O,
+                                    o + x,
+                                    sizes.O_plane,
+                                    D,
+                                    d,
+                                    k > 0,
+                                )
+                            for x in range(direct, stop - begin, width):
+                                vectors = (stop - begin - x + lanes - 1) // lanes
+                                if sizes.packed:
+                                    _multiply(
+                                        depth,
+                                        A,
+                                        a,
+                                        sizes.A_row,
+                                        columns,
+                                        table + k,
+                                        panel,
+                                        x,
+                                        dense,
+                                        0,
+                                        C,
+                                        c + x,
+                                        stripe,
+                                        D,
+                                        d,
+                                        k > 0,
+                                        vectors,
+                                    )
+                                else:
+                                    _multiply(
+                                        depth,
+                                        A,
+                                        a,
+                                        sizes.A_row,
+                                        columns,
+                                        table + k,
+                                        padded,
+                                        X_image + begin + x,
+                                        lines,
+                                        table + k,
+                                        C,
+                                        c + x,
+                                        stripe,
+                                        D,
+                                        d,
+                                        k > 0,
+                                        vectors,
+                                    )
+                    for b in range(first_block, last_block):
+                        row = min(b * block, sizes.rows - block)
+                        direct = whole if row == b * block else 0
+                        if direct < stop - begin:
+                            for r in range(block):
+                                unpack(
+                                    C,
+                                    ((b - first_block) * block + r) * stripe,
+                                    direct,
+                                    places,
+                                    count,
+                                    sizes.O_column,
+                                    O,
+                                    O_here + (row + r) * sizes.O_plane,
+                                )

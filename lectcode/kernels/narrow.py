@@ -1,0 +1,173 @@
+"""Products with few filters per group: depthwise and grouped convolutions, and their gradients.
+
+With few filters nothing that is packed would be used often enough, and a block of the micro-kernel would be mostly
+idle. So
+vectors run along the rows of the padded planes themselves, for one filter at a time:
+
+    for each vector of outputs: sum over k of F[k] times the vector that filter element k meets
+
+Four rows are computed at once: their sums are independent, so the processor need not wait for one multiply-add to
+begin the
+next, and each F[k] is read once for all four.
+
+In the gradient of the filters the vectors run along pixels too, and the sums of three filter elements are kept at
+once. A
+row's last vector reaches past its end, where G is filled up with zeros. What X has there must not matter, but 0 inf
+is NaN:
+so results that are not finite are computed again by "direct".
+"""
+
+import numpy as np
+from numba import njit
+
+from lectcode.kernels import direct
+from lectcode.kernels.correlation import forward_axis
+from lectcode.kernels.panels import pad_plane
+from lectcode.kernels.simd import BYTES, lanes, load, splat, store
+from lectcode.kernels.threads import share
+
+AT_ONCE = 4  # rows
+
+
+@njit(nogil=True, cache=True)
+def correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
+    """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
+    L = BYTES // X.itemsize
+    results = workspace[: AT_ONCE * L]
+    padded = workspace[AT_ONCE * L :]
+    for task in range(first, last):
+        rest, split = divmod(task, sizes.splits)
+        rest, group = divmod(rest, sizes.groups)
+        n, band = divmod(rest, sizes.bands)
+        i = band * sizes.band
+        end = min(i + sizes.band, sizes.steps)
+        corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
+        for c in range(sizes.channels):
+            plane = (n * sizes.groups + group) * sizes.channels + c
+            start = plane * sizes.size[0] * sizes.size[1]
+            at = c * sizes.plane
+            pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, at)
+        for r in range(sizes.rows * split // sizes.splits, sizes.rows * (split + 1) // sizes.splits):
+            row = group * sizes.rows + r
+            plane = (n * sizes.groups * sizes.rows + row) * sizes.O_plane
+            out = O[plane : plane + sizes.O_plane]
+            a = group * sizes.A_group + r * sizes.A_row
+            for p in range(parts.shape[0]):
+                begin, stop, taps = max(parts[p, 0], i), min(parts[p, 1], end), parts[p, 6]
+                if stop <= begin or parts[p, 3] <= parts[p, 2] or taps == 0:
+                    continue
+                table, K = sizes.channels * parts[p, 5], sizes.channels * taps
+                wide = parts[p, 3] - parts[p, 2]
+                next_row = parts[p, 4] + stop * sizes.O_row if parts.shape[0] == 1 else 0
+                at_once = AT_ONCE if stop - begin >= AT_ONCE else 1
+                for h in range(begin, stop, at_once):
+                    step = min(h, stop - at_once)  # the last rows may be computed twice
+                    for w in range(0, wide, L):
+                        # so may the last pixels; a short row reaches past its end instead
+                        x = max(min(w, wide - L), 0)
+                        b = (step - i) * sizes.line + parts[p, 2] + x
+                        if at_once == 1:
+                            total = splat(D[row])
+                            for k in range(table, table + K):
+                                total = total + splat(A[a + columns[k]]) * load(padded, b + lines[k])
+                            store(results, 0, total)
+                        else:
+                            total_0, total_1 = splat(D[row]), splat(D[row])
+                            total_2, total_3 = splat(D[row]), splat(D[row])
+                            for k in range(table, table + K):
+                                f, j = splat(A[a + columns[k]]), b + lines[k]
+                                total_0 = total_0 + f * load(padded, j)
+                                total_1 = total_1 + f * load(padded, j + sizes.line)
+                                total_2 = total_2 + f * load(padded, j + 2 * sizes.line)
+                                total_3 = total_3 + f * load(padded, j + 3 * sizes.line)
+                            store(results, 0, total_0)
+                            store(results, L, total_1)
+                            store(results, 2 * L, total_2)
+                            store(results, 3 * L, total_3)
+                        for q in range(at_once):
+                            to = parts[p, 4] + (step + q) * sizes.O_row + (parts[p, 2] + x) * sizes.O_column
+                            # what a short row writes into the next one is computed after it
+                            if sizes.O_column == 1 and (wide >= L or to + L <= next_row):
+                                store(out, to, load(results, q * L))
+                            else:
+                                for v in range(min(L, wide)):
+                                    out[to + v * sizes.O_column] = results[q * L + v]
+
+
+def grad_filters(G, I, geometry, dF):
+    """Write the gradient of the filters into dF."""
+    y, x = (
+        forward_axis(*axis)
+        for axis in zip(
+            geometry.input_size,
+            geometry.kernel_size,
+            geometry.stride,
+            geometry.dilation,
+            geometry.before,
+            geometry.output_size,
+            strict=True,
+        )
+    )
+    L, rows = lanes(G.dtype), dF.shape[0] // geometry.groups
+    extent = y.steps + y.reach, -(-x.steps // L) * L + x.reach
+    lines = [
+        ((f * x.phases + g) * extent[0] + y_shift) * extent[1] + x_shift
+        for _, y_shift, f in y.parts[0][3]
+        for _, x_shift, g in x.parts[0][3]
+    ]
+    sizes = (
+        *(G.shape[0], geometry.groups, rows, dF.shape[1]),
+        *((y.size, x.size), (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent),
+        *(y.steps, x.steps),
+    )
+    plane = y.phases * x.phases * extent[0] * extent[1]
+    workspace = y.steps * -(-x.steps // L) * L * rows + plane + L
+    arguments = G.reshape(-1), I.reshape(-1), sizes, np.array(lines), dF.reshape(-1)
+    tasks = geometry.groups * dF.shape[1]
+    share(_grad_filters, tasks, G.size * dF[:1].size, *arguments, workspace=(workspace, G.dtype))
+    if not np.isfinite(dF).all():
+        direct.grad_filters(G, I, geometry, dF)
+
+
+@njit(nogil=True, cache=True)
+def _grad_filters(G, X, sizes, lines, dF, workspace, first, last):
+    """Run the tasks first, ..., last - 1: all filters of one group, for one channel."""
+    N, groups, rows, channels, size, corner, stride, phases, extent, steps, columns = sizes
+    L = BYTES // X.itemsize
+    taps, pitch = lines.size, extent[1]
+    wide = (columns + L - 1) // L * L
+    lines_of_G = steps * wide
+    padded = workspace[rows * lines_of_G :]  # after the copy of G, whose rows are filled up with zeros
+    results = np.empty(L, X.dtype)
+    sums = np.empty(rows * taps * L, X.dtype)
+    for task in range(first, last):
+        group, c = divmod(task, channels)
+        sums[:] = 0
+        for n in range(N):
+            for r in range(rows):
+                plane = (n * groups + group) * rows + r
+                start = plane * steps * columns
+                pad_plane(G, start, (steps, columns), (0, 0), (1, 1), (1, 1), (steps, wide), workspace, r * lines_of_G)
+            plane = (n * groups + group) * channels + c
+            pad_plane(X, plane * size[0] * size[1], size, corner, stride, phases, extent, padded, 0)
+            for r in range(rows):
+                for t in range(0, taps, 3):
+                    # three filter elements at once; at the end some twice, whose sums are then written twice
+                    t_0, t_1, t_2 = t, min(t + 1, taps - 1), min(t + 2, taps - 1)
+                    at = r * taps
+                    sum_0, sum_1 = load(sums, (at + t_0) * L), load(sums, (at + t_1) * L)
+                    sum_2 = load(sums, (at + t_2) * L)
+                    for h in range(steps):
+                        g, x = r * lines_of_G + h * wide, h * pitch
+                        for w in range(0, wide, L):
+                            v = load(workspace, g + w)
+                            sum_0 = sum_0 + v * load(padded, x + w + lines[t_0])
+                            sum_1 = sum_1 + v * load(padded, x + w + lines[t_1])
+                            sum_2 = sum_2 + v * load(padded, x + w + lines[t_2])
+                    store(sums, (at + t_0) * L, sum_0)
+                    store(sums, (at + t_1) * L, sum_1)
+                    store(sums, (at + t_2) * L, sum_2)
+        for r in range(rows):
+            for t in range(taps):
+                store(results, 0, load(sums, (r * taps + t) * L))
+                dF[((group * rows + r) * channels + c) * taps + t] = results.sum()

@@ -1,0 +1,191 @@
+"""Moving numbers into the order in which the micro-kernel reads them.
+
+The micro-kernel wants, for each k, vectors of neighbouring pixels. In a convolution these stand in rows of the padded
+input, shifted by the position of the filter's element; a stride would tear them apart. So the input is copied once,
+padded,
+its rows and columns sorted by row mod S and column mod S ("phases"): then the pixels that one filter element meets at
+neighbouring outputs are neighbours again, whatever the stride. From there they are copied to a panel that stays in the
+nearest cache.
+"""
+
+from numba import njit
+
+from lectcode.kernels.simd import BYTES, evens, load, splat, store, transpose
+
+
+@njit(nogil=True, cache=True)
+def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
+    """Copy one plane, padded with zeros and sorted by phase.
+
+    Phase (f, g) is an image of `extent` pixels, the phases follow each other, and
+    phase[f, g][i, j] = X_plane[corner[0] + i stride[0] + f, corner[1] + j stride[1] + g], or 0 where X has no such
+    pixel.
+    Up to one vector of zeros is written past the last phase: planes that follow each other are copied in their order.
+    """
+    (H, W), (S_h, S_w), (height, width) = size, stride, extent
+    lanes = BYTES // X.itemsize
+    zero = splat(X.dtype.type(0))
+    for f in range(phases[0]):
+        top = min(max(-((corner[0] + f) // S_h), 0), height)  # rows i with 0 <= corner[0] + f + i S_h < H
+        bottom = min(max(-((corner[0] + f - H) // S_h), top), height)
+        for g in range(phases[1]):
+            x_0 = corner[1] + g
+            begin = min(max(-(x_0 // S_w), 0), width)  # columns j with 0 <= x_0 + j S_w < W
+            count = min(max(-((x_0 - W) // S_w), begin), width) - begin
+            first, last = (top, bottom) if count > 0 else (height, height)
+            # the zeros before the first pixel, and after each row those up to the next row's first pixel
+            for j in range(0, first * width + begin if first < last else height * width, lanes):
+                store(padded, position + j, zero)
+            for i in range(first, last):
+                to = position + i * width + begin
+                _copy_row(X, start + (corner[0] + f + i * S_h) * W + x_0 + begin * S_w, S_w, padded, to, count)
+                gap = width - count if i < last - 1 else (height - i) * width - begin - count
+                for j in range(0, gap, lanes):
+                    store(padded, to + count + j, zero)
+            position += height * width
+
+
+@njit(nogil=True, cache=True)
+def _copy_row(X, source, stride, padded, to, count):
+    """Copy every stride-th number of a row; up to one vector may be written past it."""
+    lanes = BYTES // X.itemsize
+    j = 0
+    if stride == 1:
+        while j < count and source + j + lanes <= X.size:
+            store(padded, to + j, load(X, source + j))
+            j += lanes
+    elif stride == 2:
+        while j < count and source + 2 * (j + lanes) <= X.size:
+            k = source + 2 * j
+            store(padded, to + j, evens(load(X, k), load(X, k + lanes)))
+            j += lanes
+    while j < count:  # other strides, and the end of X, past which nothing is read
+        padded[to + j] = X[source + j * stride]
+        j += 1
+
+
+@njit(nogil=True, cache=True)
+def cut(begin, end, columns, line, rows, image, row, column, pieces):
+    """Cut the positions begin, ..., end - 1 into pieces of image rows; return their number.
+
+    Positions count through images of `rows` lines; of the `line` positions of each only the first `columns` are pixels.
+    `image`, `row` and `column` are the distances of two neighbouring images, rows and pixels in memory. A piece is
+    (its first pixel in memory, number of pixels, its first position less `begin`).
+    """
+    count = 0
+    position = begin
+    while position < end:
+        lines, x = divmod(position, line)
+        n, y = divmod(lines, rows)
+        length = min(columns - x, end - position)
+        if length > 0:
+            pieces[count, 0] = n * image + y * row + x * column
+            pieces[count, 1] = length
+            pieces[count, 2] = position - begin
+            count += 1
+        position += line - x
+    return count
+
+
+@njit(nogil=True, cache=True)
+def plan_moves(pieces, cuts, lanes, overhang, moves):
+    """List the vectors that copy all pieces one after the other; return their number, negative if there is no such
+    list.
+
+    moves[i] = where a vector is read, and to which position it is written. With `overhang` the last vector of a piece
+    may
+    reach past its end: the next piece overwrites what it wrote. Without, it begins earlier and copies some pixels
+    twice, for which
+    the piece must be one vector long.
+    """
+    count = 0
+    to = 0
+    for i in range(cuts):
+        begin, length = pieces[i, 0], pieces[i, 1]
+        if length < lanes and not overhang:
+            return -1
+        for position in range(0, length, lanes):
+            x = position if overhang else min(position, length - lanes)
+            moves[count, 0] = begin + x
+            moves[count, 1] = to + x
+            count += 1
+        to += length
+    return count
+
+
+@njit(nogil=True, cache=True)
+def pack(source, start, lines, j, count, pieces, cuts, moves, number, panel, pitch):
+    """Write the pixels of all pieces one after the other, for each of `count` filter elements.
+
+    panel[k pitch + x] = pixel x, shifted by lines[j + k].
+    """
+    for k in range(count):
+        line, to = start + lines[j + k], k * pitch
+        for i in range(number):
+            store(panel, to + moves[i, 1], load(source, line + moves[i, 0]))
+        if number < 0:
+            for i in range(cuts):
+                for x in range(pieces[i, 1]):
+                    panel[to + x] = source[line + pieces[i, 0] + x]
+                to += pieces[i, 1]
+
+
+@njit(nogil=True, cache=True)
+def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, panel, pitch):
+    """Write the same numbers with pixels and filter elements exchanged.
+
+    panel[x pitch + j] = pixel x, shifted by lines[j], for j < columns, a multiple of the vector's length.
+    """
+    lanes = BYTES // source.itemsize
+    for i in range(number):
+        for j in range(0, columns, lanes):
+            transpose(source, start + moves[i, 0], lines, j, panel, moves[i, 1] * pitch + j, pitch)
+    if number < 0:
+        to = 0
+        for i in range(cuts):
+            for x in range(pieces[i, 1]):
+                for j in range(columns):
+                    panel[to + j] = source[start + pieces[i, 0] + x + lines[j]]
+                to += pitch
+
+
+@njit(nogil=True, cache=True)
+def pack_filters(F, rows, channels, row, column, group, taps, block, A, first, last):
+    """Write filters in the order of the micro-kernel, for the channels first, ..., last - 1 of all groups.
+
+    A[((b channels + c) T + t) block + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b
+    counts the
+    blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier.
+    """
+    blocks = (rows + block - 1) // block
+    T = taps.size
+    for task in range(first, last):  # channel after channel, for that is how F is read from memory
+        g, c = divmod(task, channels)
+        for b in range(blocks):
+            begin = g * group + min(b * block, rows - block) * row + c * column
+            position = ((g * blocks + b) * channels + c) * T * block
+            for t in range(T):
+                source, target = F[begin + taps[t] :], A[position + t * block : position + (t + 1) * block]
+                if row == 1:
+                    for r in range(block):
+                        target[r] = source[r]
+                else:
+                    for r in range(block):
+                        target[r] = source[r * row]
+
+
+@njit(nogil=True, cache=True)
+def unpack(C, c, skip, pieces, cuts, stride, O, start):
+    """Write one row of results to its pixels, O[start + piece + x stride], but those at the first `skip` positions."""
+    for i in range(cuts):
+        done = min(max(skip - pieces[i, 2], 0), pieces[i, 1])
+        begin, length = start + pieces[i, 0] + done * stride, pieces[i, 1] - done
+        from_ = c + pieces[i, 2] + done
+        row = C[from_ : from_ + length]
+        if stride == 1:
+            out = O[begin : begin + length]
+            for x in range(length):
+                out[x] = row[x]
+        else:
+            for x in range(length):
+                O[begin + x * stride] = row[x]

@@ -1,0 +1,236 @@
+"""Vectors as wide as the host's registers, in plain Numba code.
+
+Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
+register full of floats: `load` reads it, `store` writes it, `splat` fills it with one number, and +, - and * work
+lane by
+lane. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
+
+Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.
+
+With the JIT off (NUMBA_DISABLE_JIT=1) a vector is a small NumPy array and each function runs as the NumPy code beside
+it, in which no vector may leave its array: that is how the tests see a read or a write out of bounds.
+"""
+
+import operator
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+
+def _host_has(feature):
+    """Tell whether Numba may use a CPU feature; NUMBA_CPU_FEATURES overrides the host, as in Numba itself."""
+    if config.CPU_FEATURES is not None:
+        return f"+{feature}" in config.CPU_FEATURES.split(",")
+    return llvmlite.binding.get_host_cpu_features().get(feature, False)
+
+
+BYTES = 64 if _host_has("avx512f") else 32 if _host_has("avx2") else 16
+# x86 has 16 vector registers before AVX-512; NEON has 32 as well.
+REGISTERS = 16 if _host_has("sse2") and BYTES < 64 else 32
+
+INDEX = ir.IntType(64)
+_LANE = ir.IntType(32)
+_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+
+
+def lanes(dtype):
+    """Return how many numbers of a dtype one vector holds."""
+    return BYTES // np.dtype(dtype).itemsize
+
+
+class Vector(types.Type):
+    """The Numba type of one register full of floats."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.llvm = ir.VectorType(_LLVM[dtype], BYTES * 8 // dtype.bitwidth)
+        super().__init__(name=f"Vector({dtype})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, vector):
+        super().__init__(manager, vector, vector.llvm)
+
+
+def address(context, builder, array_type, array, index):
+    """Emit the address of array[index]."""
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+def emit_load(builder, where, llvm_type):
+    """Emit the vector, or the number, that stands at an address."""
+    value = builder.load(builder.bitcast(where, llvm_type.as_pointer()))
+    value.align = 4  # arrays are aligned to their elements, not to vectors
+    return value
+
+
+def emit_store(builder, value, where):
+    """Emit the writing of a vector to an address."""
+    builder.store(value, builder.bitcast(where, value.type.as_pointer())).align = 4
+
+
+def emit_splat(builder, number, llvm_type):
+    """Emit a vector whose lanes are all `number`."""
+    undefined = ir.Constant(llvm_type, ir.Undefined)
+    first = builder.insert_element(undefined, number, _LANE(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(_LANE, llvm_type.count), None))
+
+
+def emit_multiply_add(builder, a, b, c):
+    """Emit a b + c, rounded once where the host can do that, else twice."""
+    name = f"llvm.fmuladd.v{a.type.count}f{32 if a.type.element == ir.FloatType() else 64}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(a.type, [a.type] * 3), name)
+    return builder.call(function, [a, b, c])
+
+
+@intrinsic
+def _load(typing, array, index):
+    vector = Vector(array.dtype)
+
+    def emit(context, builder, signature, arguments):
+        return emit_load(builder, address(context, builder, signature.args[0], *arguments), vector.llvm)
+
+    return vector(array, types.int64), emit
+
+
+@intrinsic
+def _store(typing, array, index, vector):
+    def emit(context, builder, signature, arguments):
+        emit_store(builder, arguments[2], address(context, builder, signature.args[0], *arguments[:2]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, vector), emit
+
+
+@intrinsic
+def _splat(typing, number):
+    vector = Vector(number)
+
+    def emit(context, builder, signature, arguments):
+        return emit_splat(builder, arguments[0], vector.llvm)
+
+    return vector(number), emit
+
+
+@intrinsic
+def _transpose(typing, source, start, distances, first, result, position, distance):
+    """Butterflies: in round d, vectors i and i + d exchange the lanes in which bit d of the lane's number differs."""
+    vector = Vector(source.dtype)
+    count = vector.llvm.count
+
+    def emit(context, builder, signature, arguments):
+        source, start, distances, first, result, position, distance = arguments
+        source_type, distances_type, result_type = (signature.args[i] for i in (0, 2, 4))
+        rows = []
+        for i in range(count):
+            where = address(context, builder, distances_type, distances, builder.add(first, INDEX(i)))
+            row = builder.add(start, builder.load(where))
+            rows.append(emit_load(builder, address(context, builder, source_type, source, row), vector.llvm))
+        d = count // 2
+        while d:
+            low = _mask([lane if not lane & d else count + lane - d for lane in range(count)])
+            high = _mask([lane + d if not lane & d else count + lane for lane in range(count)])
+            for i in range(count):
+                if not i & d:
+                    a, b = rows[i], rows[i + d]
+                    rows[i], rows[i + d] = builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high)
+            d //= 2
+        for i, row in enumerate(rows):
+            where = builder.add(position, builder.mul(distance, INDEX(i)))
+            emit_store(builder, row, address(context, builder, result_type, result, where))
+        return context.get_dummy_value()
+
+    index = types.int64
+    return types.void(source, index, distances, index, result, index, index), emit
+
+
+def _mask(numbers):
+    return ir.Constant(ir.VectorType(_LANE, len(numbers)), numbers)
+
+
+def _pick(choose):
+    """Make a function of two vectors a, b that returns the lanes `choose(count)` of a_0, ..., b_0, ..."""
+
+    @intrinsic
+    def compiled(typing, a, b):
+        def emit(context, builder, signature, arguments):
+            return builder.shuffle_vector(*arguments, _mask(choose(a.llvm.count)))
+
+        return a(a, b), emit
+
+    def plain(a, b):
+        return np.concatenate([a, b])[choose(a.size)]
+
+    return plain if config.DISABLE_JIT else compiled
+
+
+# evens and odds take a row of numbers apart; zip_low and zip_high, a_0 b_0 a_1 b_1 ..., put it together again.
+evens = _pick(lambda count: list(range(0, 2 * count, 2)))
+odds = _pick(lambda count: list(range(1, 2 * count, 2)))
+zip_low = _pick(lambda count: [i // 2 + i % 2 * count for i in range(count)])
+zip_high = _pick(lambda count: [(i + count) // 2 + i % 2 * count for i in range(count)])
+
+
+def _lanewise(sign, instruction):
+    """Give vectors an operator; `contract` lets LLVM fuse a product and a sum into one rounding."""
+
+    @intrinsic
+    def vectors(typing, a, b):
+        def emit(context, builder, signature, arguments):
+            return getattr(builder, instruction)(*arguments, flags=("contract",))
+
+        return a(a, b), emit
+
+    @overload(sign)
+    def operation(a, b):
+        if isinstance(a, Vector) and isinstance(b, Vector):
+            return lambda a, b: vectors(a, b)
+        return None
+
+
+_lanewise(operator.add, "fadd")
+_lanewise(operator.sub, "fsub")
+_lanewise(operator.mul, "fmul")
+
+
+def within(array, index, length):
+    """Return array[index : index + length], all of which must exist."""
+    if not 0 <= index <= array.size - length:
+        raise IndexError(f"{length} elements at {index} leave an array of {array.size}")
+    return array[index : index + length]
+
+
+def load(array, index):
+    """Return the vector array[index], array[index + 1], ..."""
+    return within(array, index, lanes(array.dtype)).copy()
+
+
+def store(array, index, vector):
+    """Write a vector to array[index], array[index + 1], ..."""
+    within(array, index, vector.size)[:] = vector
+
+
+def splat(number):
+    """Return the vector whose lanes are all `number`, a NumPy scalar."""
+    return np.full(lanes(number.dtype), number)
+
+
+def transpose(source, start, distances, first, result, position, distance):
+    """Turn rows into columns: result[position + j distance + i] = source[start + distances[first + i] + j].
+
+    i and j run over the lanes of one vector.
+    """
+    count = lanes(source.dtype)
+    for i in range(count):
+        row = load(source, start + distances[first + i])
+        for j in range(count):
+            within(result, position + j * distance + i, 1)[0] = row[j]
+
+
+if not config.DISABLE_JIT:
+    load, store, splat, transpose = _load, _store, _splat, _transpose

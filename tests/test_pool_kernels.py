@@ -1,0 +1,110 @@
+"""Each way through the kernels of pooling: against the definition, and against one another."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import lectcode
+from lectcode import reference, shapes
+from lectcode.kernels import pooling, quarters
+from tests.geometry import DTYPES, integers
+
+GEOMETRIES = [(K, S, P) for K, S in product(range(1, 6), repeat=2) for P in range(K // 2 + 1)]
+
+
+def few_values(rng, *shape, dtype):
+    """Whole numbers of which most windows have several largest."""
+    return rng.integers(-1, 2, shape).astype(dtype)
+
+
+def check_max(I, **keywords):
+    """Compare both directions with the definition."""
+    O = lectcode.max_pool2d(I, **keywords)
+    np.testing.assert_array_equal(O, reference.max_pool2d(I, **keywords))
+    G = integers(np.random.default_rng(1), *O.shape, dtype=I.dtype)
+    dI = lectcode.max_pool2d_backward(G, I, **keywords)
+    np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_kernel_stride_and_padding(dtype):
+    """Both axes go through all pairs of kernel and stride, each with another partner."""
+    rng = np.random.default_rng(0)
+    for (K_h, S_h, P_h), (K_w, S_w, P_w) in zip(GEOMETRIES, GEOMETRIES[17:] + GEOMETRIES[:17], strict=True):
+        keywords = {"kernel_size": (K_h, K_w), "stride": (S_h, S_w), "padding": (P_h, P_w)}
+        for ceil_mode in (False, True):
+            check_max(few_values(rng, 1, 2, 7, 8, dtype=dtype), ceil_mode=ceil_mode, **keywords)
+            I = integers(rng, 1, 2, 8, 7, dtype=dtype)
+            sums = {**keywords, "ceil_mode": ceil_mode, "divisor_override": 1}
+            O = lectcode.avg_pool2d(I, **sums)
+            np.testing.assert_array_equal(O, reference.avg_pool2d(I, **sums))
+            G = integers(rng, *O.shape, dtype=dtype)
+            np.testing.assert_array_equal(
+                lectcode.avg_pool2d_backward(G, I, **sums), reference.avg_pool2d_backward(G, I, **sums)
+            )
+
+
+@pytest.mark.parametrize("W", [31, 32, 33, 47, 64, 65, 95])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_around_the_length_of_a_block(W, dtype):
+    rng = np.random.default_rng(W)
+    for H, keywords in ((2, {}), (5, {}), (6, {"stride": 1}), (7, {"kernel_size": 3, "stride": 2, "padding": 1})):
+        check_max(few_values(rng, 1, 2, H, W, dtype=dtype), **{"kernel_size": 2, **keywords})
+
+
+def test_many_bands():
+    """Planes of more rows than are worked on together, with rows short and long."""
+    rng = np.random.default_rng(0)
+    for shape in ((1, 1, 300, 20), (1, 2, 45, 130)):
+        for keywords in ({"kernel_size": 3, "stride": 2, "padding": 1}, {"kernel_size": (4, 2), "stride": (3, 1)}):
+            check_max(few_values(rng, *shape, dtype=np.float32), **keywords)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kernel_size", [2, 3])
+def test_special_numbers_everywhere(dtype, kernel_size):
+    """NaN of both signs, infinities and both zeros, in borders and blocks: one place wins, the first."""
+    rng = np.random.default_rng(0)
+    special = np.array([np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-42, -1e-42, 1.0], dtype)
+    for numbers, width in ((special, 40), (special[2:], 40), (special[4:6], 9), (special[3:4], 9), (special[:2], 9)):
+        I = rng.choice(numbers, (2, 3, 6, width))
+        for padding in (0, 1):
+            check_max(I, kernel_size=kernel_size, stride=2, padding=padding)
+            check_max(I, kernel_size=kernel_size, stride=1, padding=padding)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_windows_far_larger_than_the_image(dtype):
+    """A frame around the image would be large here, and no memory is spent on one."""
+    keywords = {"kernel_size": 2, "dilation": 500, "padding": ((500, 0), (0, 500)), "stride": 1}
+    geometry = shapes.pool_geometry((3, 4), 2, 1, keywords["padding"], 500)
+    assert not pooling.dense(geometry)
+    check_max(few_values(np.random.default_rng(0), 2, 3, 3, 4, dtype=dtype), **keywords)
+
+
+def test_when_a_window_is_a_quarter():
+    yes, no = (6, 32), (6, 31)
+    assert quarters.applies(shapes.pool_geometry(yes, 2, None))
+    assert not quarters.applies(shapes.pool_geometry(no, 2, None))  # shorter than a block
+    assert not quarters.applies(shapes.pool_geometry((5, 32), 2, None, ceil_mode=True))  # reaches outside
+    for other in ((3, 2), (2, 1), (2, 2, 1), (2, 2, 0, 2)):
+        assert not quarters.applies(shapes.pool_geometry((9, 40), *other))
+
+
+def test_the_same_divisors_for_the_same_layer():
+    """They are kept from call to call, so nobody may write into them."""
+    geometry = shapes.pool_geometry((6, 7), 3, 2, 1)
+    kept = shapes.divisors(geometry, False, None, np.dtype(np.float32))
+    assert not kept.flags.writeable
+    assert kept is shapes.divisors(geometry, False, None, np.dtype(np.float32))
+    assert kept is not shapes.divisors(geometry, True, None, np.dtype(np.float32))
+
+
+def test_a_kept_geometry_lets_no_wrong_argument_pass():
+    """True equals 1 and 2.0 equals 2, but they are no sizes, also after a call with 1 and 2."""
+    I = np.zeros((1, 1, 4, 4))
+    lectcode.max_pool2d(I, (1, 2), (2, 1))
+    for wrong in ((True, 2), (1, 2.0)):
+        with pytest.raises(TypeError, match="must be an integer"):
+            lectcode.max_pool2d(I, wrong, (2, 1))

@@ -1,0 +1,294 @@
+"""Winograd's convolution: near the definition within its stated bound, for every way to cut an image into tiles."""
+
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lectcode
+from lectcode import reference, shapes
+from lectcode.kernels import ALGORITHMS, threads, winograd
+from lectcode.kernels import winograd_transforms as transforms
+from lectcode.verify.winograd import cook_toom
+from tests import tolerance
+from tests.geometry import Conv, among, reals, seeds
+
+WINOGRAD = ALGORITHMS["winograd"]
+FLOATS = list(tolerance.UNIT)
+
+
+@pytest.fixture
+def small_tasks(monkeypatch):
+    """Make tasks so small that images span tasks and tasks span images, and take threads for all of them."""
+    monkeypatch.setattr(winograd, "TILES", 5)
+    monkeypatch.setattr(winograd, "MANY", 6)
+    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
+    winograd.plan.cache_clear()
+    before = numba.get_num_threads()
+    yield
+    numba.set_num_threads(before)
+    winograd.plan.cache_clear()
+
+
+def largest_error(case, dtype, seed=0, make=reals):
+    """Return the largest errors of O and dI, in units of what the bound allows."""
+    I, F, B, rng = case.arrays(make, seed, dtype)
+    O = lectcode.conv2d(I, F, B, **case.keywords, algorithm="winograd")
+    G = make(rng, *O.shape, dtype=dtype)
+    dI = lectcode.conv2d_grad_input(G, F, I.shape[2:], **case.keywords, algorithm="winograd")
+    assert O.dtype == dI.dtype == dtype
+    geometry = shapes.conv_geometry(I.shape[1], I.shape[2:], F.shape, 1, case.keywords.get("padding", 0), 1, 1)
+    I_, F_, B_, G_ = (X.astype(np.longdouble) for X in (I, F, B, G))
+    unit = tolerance.UNIT[np.dtype(dtype)]
+    errors = []
+    for actual, expected, arguments, terms in (
+        (O, reference.conv2d(I_, F_, B_, **case.keywords), (I_, F_, B_, geometry, False), 9 * F.shape[1] + 1),
+        (
+            dI,
+            reference.conv2d_grad_input(G_, F_, I.shape[2:], **case.keywords),
+            (G_, F_, np.zeros(I.shape[1]), geometry, True),
+            9 * F.shape[0],
+        ),
+    ):
+        W = WINOGRAD.magnitude(*arguments)
+        assert W.shape == actual.shape == expected.shape
+        # 1e-3 u: what the long doubles themselves may be off
+        allowed = WINOGRAD.error_bound(-(-terms // 9) + 1, unit) / unit + 1e-3
+        errors.append(tolerance.normalised_error(actual, expected, W) / allowed)
+    return errors
+
+
+paddings = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
+
+
+@pytest.mark.usefixtures("small_tasks")
+@pytest.mark.parametrize("dtype", FLOATS)
+@settings(max_examples=40)
+@given(
+    sizes=st.tuples(among(1, 2, 3, 0), among(1, 2, 5, 0), among(1, 3, 17, 0)),
+    image=st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    padding=paddings,
+    tiles=among(1, 5, 30),
+    many=among(1, 6, 1000),
+    seed=seeds,
+)
+def test_stays_within_its_stated_error_bound(sizes, image, padding, tiles, many, seed, dtype):
+    winograd.TILES, winograd.MANY = tiles, many
+    winograd.plan.cache_clear()
+    (N, C_in, C_out), (H, W) = sizes, image
+    H, W = (max(size, 3 - sum(P)) for size, P in zip(image, padding, strict=True))
+    assert max(largest_error(Conv(N, C_in, H, W, C_out, 3, 3, {"padding": padding}), dtype, seed)) <= 1
+
+
+@pytest.mark.usefixtures("small_tasks")
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("padding", [0, 1, 2, 3, ((3, 0), (1, 2))])
+def test_every_size_of_an_image(padding, dtype):
+    """All remainders of the height and of the width by the size of a tile, with tasks that split images."""
+    for H in range(3, 7):
+        for W in range(6, 10):
+            assert max(largest_error(Conv(2, 1, H, W, 2, 3, 3, {"padding": padding}), dtype, H * W)) <= 1
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Conv(1, 130, 9, 9, 18, 3, 3, {"padding": 1}),  # more channels than the micro-kernel adds at once
+        Conv(7, 3, 6, 30, 2, 3, 3),  # a panel that holds tiles of two images
+        Conv(1, 1, 77, 80, 1, 3, 3, {"padding": 1}),  # many tiles
+    ],
+)
+def test_large_enough_for_panels(case, dtype):
+    assert max(largest_error(case, dtype)) <= 1
+
+
+def test_the_error_bound_sees_a_planted_fault(monkeypatch):
+    """A transform whose entries are off by 2^-12 leaves the bound."""
+    true = winograd._constants
+
+    def wrong(*arguments):
+        constants, steps = true(*arguments)
+        return constants * np.float32(1 + 2.0**-12), steps
+
+    monkeypatch.setattr(winograd, "_constants", wrong)
+    assert max(largest_error(Conv(1, 2, 8, 8, 3, 3, 3), np.float32)) > 1
+
+
+@pytest.mark.usefixtures("small_tasks")
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_bitwise_the_same_for_any_number_of_threads_and_callers(dtype):
+    rng = np.random.default_rng(0)
+    I, F, B = reals(rng, 3, 2, 7, 9, dtype=dtype), reals(rng, 17, 2, 3, 3, dtype=dtype), reals(rng, 17, dtype=dtype)
+
+    def bits():
+        O = lectcode.conv2d(I, F, B, padding=1, algorithm="winograd")
+        return O.tobytes(), lectcode.conv2d_grad_input(O, F, (7, 9), padding=1, algorithm="winograd").tobytes()
+
+    for winograd.MANY in (6, 1000):
+        winograd.plan.cache_clear()
+        results = set()
+        for number in (1, 2, 3):
+            numba.set_num_threads(number)
+            results.add(bits())
+        with ThreadPoolExecutor(4) as pool:
+            results.update(pool.map(lambda _: bits(), range(4)))
+        assert len(results) == 1
+
+
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning" if numba.config.DISABLE_JIT else "error")
+@pytest.mark.usefixtures("small_tasks")
+@pytest.mark.parametrize("many", [6, 1000])
+@pytest.mark.parametrize("salt", [np.inf, -np.inf, np.nan, 3e38])
+@pytest.mark.parametrize("salted", ["I", "F", "B", "G"])
+def test_what_is_not_finite_goes_where_it_goes_in_plain_sums(salted, salt, many):
+    """3e38 is finite, but overflows in the transforms where it meets no other number in a plain sum."""
+    winograd.MANY = many
+    rng = np.random.default_rng(5)
+    X = {
+        "I": rng.integers(-3, 4, (4, 2, 9, 10)).astype(np.float32),
+        "F": rng.integers(-1, 2, (3, 2, 3, 3)).astype(np.float32),
+        "B": rng.integers(-3, 4, 3).astype(np.float32),
+        "G": rng.integers(-3, 4, (4, 3, 9, 10)).astype(np.float32),
+    }
+    X[salted].flat[X[salted].size // 2] = salt
+    for algorithm in ("winograd", "gemm"):
+        X["O", algorithm] = lectcode.conv2d(X["I"], X["F"], X["B"], padding=1, algorithm=algorithm)
+        X["dI", algorithm] = lectcode.conv2d_grad_input(X["G"], X["F"], (9, 10), padding=1, algorithm=algorithm)
+    for name in ("O", "dI"):
+        expected = X[name, "gemm"]
+        np.testing.assert_array_equal(np.isfinite(X[name, "winograd"]), np.isfinite(expected))
+        np.testing.assert_allclose(X[name, "winograd"], expected, rtol=1e-5, atol=1e-4)
+        if (salted in "IB" and name == "O") or (salted == "G" and name == "dI"):
+            assert not np.isfinite(expected).all() or salt == np.float32(3e38)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kernel_size", "keywords", "message"),
+    [
+        (np.int64, 3, {}, "its transforms contain fractions, and int64 has none"),
+        (np.float32, 5, {}, r"it needs kernel_size=\(3, 3\), got \(5, 5\)"),
+        (np.float64, 3, {"stride": 2}, r"it needs stride=\(1, 1\), got \(2, 2\)"),
+        (np.float64, 3, {"dilation": (1, 2)}, r"it needs dilation=\(1, 1\), got \(1, 2\)"),
+        (np.float64, 3, {"groups": 2}, "it needs groups=1, got 2"),
+    ],
+)
+def test_says_why_it_does_not_apply(dtype, kernel_size, keywords, message):
+    I = np.zeros((1, 2, 8, 8), dtype)
+    F = np.zeros((2, 2 // keywords.get("groups", 1), kernel_size, kernel_size), dtype)
+    with pytest.raises(ValueError, match=f"algorithm='winograd' does not apply: {message}"):
+        lectcode.conv2d(I, F, **keywords, algorithm="winograd")
+
+
+@pytest.mark.parametrize(
+    ("N", "channels", "rows", "size", "pays"),
+    [
+        (1, 64, 64, 56, True),
+        (1, 512, 512, 28, True),  # with windows first: U as a whole would be larger than all tensors together
+        (8, 512, 512, 7, True),
+        (1, 512, 512, 7, False),  # four tiles fill a quarter of a vector
+        (1, 3, 16, 32, False),  # transforms cost more than three channels save
+        (8, 16, 16, 16, True),
+        (1, 16, 16, 16, False),
+        (0, 64, 64, 56, False),
+        (1, 64, 64, 0, False),
+    ],
+)
+def test_when_it_pays(N, channels, rows, size, pays):
+    """As measured with vectors of 64 bytes; with shorter ones it pays wherever it does with them."""
+    chosen = winograd.chooses(N, rows, channels, (size, size), 4)
+    assert chosen == pays or (not pays and winograd.BYTES < 64)
+
+
+@pytest.mark.parametrize("itemsize", [4, 8])
+def test_the_workspace_stays_below_twice_the_tensors(itemsize):
+    """Where it is chosen; below SMALL bytes nobody counts."""
+    chosen = 0
+    for N in (1, 8, 64):
+        for channels in (16, 64, 256, 512):
+            for size in (7, 14, 28, 56, 112):
+                if winograd.chooses(N, channels, channels, (size, size), itemsize):
+                    chosen += 1
+                    sizes = winograd.plan(N, channels, channels, False, (size, size), (0, 0), (size, size), itemsize)
+                    shared, first, second = winograd.workspace(sizes)
+                    tensors = 2 * N * channels * size**2 + 9 * channels**2
+                    assert (shared + max(first, second)) * itemsize <= max(2 * tensors * itemsize, winograd.SMALL)
+    assert chosen > 20
+
+
+def test_nothing_to_do():
+    for N, C_in, C_out in ((0, 2, 3), (2, 0, 3), (2, 3, 0)):
+        assert largest_error(Conv(N, C_in, 5, 6, C_out, 3, 3), np.float64) == [0, 0]
+
+
+def vectors(count):
+    return [Fraction(number) for number in (3, -1, 4, 1, -5, 9)[:count]]
+
+
+def test_the_matrices_are_those_of_cook_and_toom_and_the_code_multiplies_with_them():
+    A, G, B = cook_toom(4, 3, [0, transforms.P, -transforms.P, transforms.Q, -transforms.Q])
+    for ours, theirs in ((transforms.A, A), (transforms.G, G), (transforms.B, B)):
+        assert (ours == theirs).all()
+    six = transforms.FILTER[:6], transforms.FILTER[6]
+    for function, matrix, constants in (
+        (transforms.input_transform, B, transforms.INPUT),
+        (transforms.output_transform, A, transforms.OUTPUT),
+        (transforms.filter_transform, G, six),
+    ):
+        plain = getattr(function, "py_func", function)
+        for column in range(matrix.shape[1]):
+            unit = [Fraction(int(column == j)) for j in range(matrix.shape[1])]
+            assert list(plain(unit, constants)) == list(matrix[:, column])
+
+
+@pytest.mark.parametrize("number", transforms.INPUT + transforms.OUTPUT)
+def test_the_constants_of_input_and_output_are_exact(number):
+    assert Fraction(float(np.float32(float(number)))) == number
+
+
+# What was compared. Barabasz and others recommend the third.
+POINTS = {
+    "usual": "0 1 -1 2 -2",
+    "halves": "0 1 -1 1/2 -1/2",
+    "mixed": "0 1 -1 1/2 -2",
+    "ours": "0 5/8 -5/8 3/2 -3/2",
+}
+
+
+def test_the_points_are_the_best_of_those_compared():
+    """The root mean square of the error in float32, on normally distributed windows and filters."""
+    rng = np.random.default_rng(0)
+    d, g = reals(rng, 32, 400, 6, 6, dtype=np.float32), reals(rng, 32, 1, 3, 3, dtype=np.float32)
+    error = {}
+    for name, points in POINTS.items():
+        exact = cook_toom(4, 3, points.split())
+        Y = {}
+        for dtype in (np.float32, np.float64):
+            A, G, B = (matrix.astype(dtype) for matrix in exact)
+            M = (G @ g.astype(dtype) @ G.T) * (B @ d.astype(dtype) @ B.T)
+            Y[dtype] = A @ M.sum(0) @ A.T
+        error[name] = np.sqrt(((Y[np.float32] - Y[np.float64]) ** 2).mean())
+    assert min(error, key=error.get) == "ours"
+    assert error["ours"] < error["usual"] / 2
+    assert error["ours"] < error["mixed"] * 0.75
+
+
+@pytest.mark.parametrize(("channels", "name"), [(32, "winograd"), (3, "gemm")])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_auto_takes_it_where_it_pays(channels, name, dtype):
+    """Bit by bit, in every pass that has a choice; the filters' gradient has none."""
+    rng = np.random.default_rng(0)
+    I, F = reals(rng, 4, channels, 24, 22, dtype=dtype), reals(rng, 32, channels, 3, 3, dtype=dtype)
+    results = {}
+    for algorithm in ("auto", "gemm", "winograd"):
+        O = lectcode.conv2d(I, F, padding=1, algorithm=algorithm)
+        dI, dF, _ = lectcode.conv2d_backward(I[:, :1].repeat(32, 1), I, F, padding=1, algorithm=algorithm)
+        alone = lectcode.conv2d_grad_input(I[:, :1].repeat(32, 1), F, (24, 22), padding=1, algorithm=algorithm)
+        assert alone.tobytes() == dI.tobytes()
+        results[algorithm] = [array.tobytes() for array in (O, dI, dF)]
+    assert results["auto"] == results[name if dtype == np.float32 else "gemm"]
+    assert results["gemm"][:2] != results["winograd"][:2]
