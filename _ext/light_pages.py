@@ -4,6 +4,7 @@ Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the sam
 loss and photographs with little, at a fifth of the size, with their width and height, loaded when they come near.
 Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as a font. Pages use a score of its icons:
 the script goes, and the font keeps those.
+The logo: a page names one for light and one for dark colours, and loads the one that it shows.
 Style sheets: a rule for a class that stands in no page and in no script is left out. Style sheets and scripts of
 extensions that a page does not use are left out of it.
 """
@@ -18,7 +19,7 @@ from fontTools import subset
 from PIL import Image
 
 COLORS, DRAWING = 4096, 30_000  # a drawing has no more colours, and as WebP no more bytes; it is kept without loss
-QUALITY = 80
+QUALITY = 70
 
 FONT_AWESOME = re.compile(r"<script defer [^>]*fontawesome\.js[^>]*></script>\n?")
 WORD = re.compile(r"-?[A-Za-z_][\w-]*")
@@ -37,6 +38,7 @@ NEEDED_BY = {
     "copybutton": r'class="highlight',
     "clipboard.min": r'class="highlight',
 }
+LOGO = re.compile(r'(<img [^>]*class="logo__image[^"]*")')
 PIXELS = re.compile(r'(<img [^>]*loading="lazy"[^>]*) style="width: (\d+)px; height: (\d+)px;"')
 SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
@@ -56,7 +58,7 @@ def smaller(picture):
 
 def _webp(pixels, **options):
     buffer = io.BytesIO()
-    pixels.save(buffer, "WEBP", method=4, **options)
+    pixels.save(buffer, "WEBP", method=6, **options)
     return buffer.getvalue()
 
 
@@ -155,6 +157,7 @@ def lighten(app, exception):
         text = FONT_AWESOME.sub("", page.read_text("utf8"))
         # Without scripts nothing turns "auto" into a theme, and the page would have no colours.
         text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
+        text = LOGO.sub(r'\1 loading="lazy"', text)
         if page.name != "search.html":
             text = SEARCH.sub("", text)
         page.write_text(text, "utf8")
