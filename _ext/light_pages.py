@@ -33,7 +33,6 @@ FACE = re.compile(r"@font-face\{[^}]*/(fa-(?:solid-900|regular-400|brands-400))\
 NEEDED_BY = {
     "sphinx-design": r'class="[^"]*\bsd-',
     "design-tabs": r'class="[^"]*\bsd-',
-    "proof.css": r'class="[^"]*\bproof\b',
     "exercise.css": r'class="[^"]*\b(exercise|solution)\b',
     "copybutton": r'class="highlight',
     "clipboard.min": r'class="highlight',

@@ -112,10 +112,10 @@ def served(site):
 
 
 class Visit:
-    """One page in a window of its own, with everything that it asked for and that went wrong on it."""
+    """One page in a window of its own: what it asked for, what that weighed on its way, and what went wrong."""
 
     def __init__(self, browser, url, **context):
-        self.url, self.troubles, self.requests = url, [], []
+        self.url, self.troubles, self.requests, self.weights = url, [], [], {}
         self.context = browser.new_context(**context)
         self.page = self.context.new_page()
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -123,13 +123,31 @@ class Visit:
         self.page.on("console", lambda message: message.type == "error" and self.troubles.append(message.text))
 
     def __enter__(self):
+        self._weigh()
         self.page.goto(self.url)
-        self.page.wait_for_load_state("networkidle")
         self.page.evaluate("window.MathJax?.startup?.promise")
         return self
 
     def __exit__(self, *exception):
         self.context.close()
+
+    def _weigh(self):
+        session, urls = self.context.new_cdp_session(self.page), {}
+
+        def arrived(event):
+            url = urls.get(event["requestId"], "?")
+            self.weights[url] = self.weights.get(url, 0) + event["encodedDataLength"]
+
+        session.on(
+            "Network.responseReceived", lambda event: urls.update({event["requestId"]: event["response"]["url"]})
+        )
+        session.on("Network.loadingFinished", arrived)
+        session.send("Network.enable")
+
+    def read_on(self):
+        """Load what waits until a reader comes near, the pictures, and wait until nothing more is asked for."""
+        self.page.evaluate("document.querySelectorAll('article img').forEach((image) => { image.loading = 'eager' })")
+        self.page.wait_for_load_state("networkidle")
 
     def foreign(self, home):
         """Return the requests that left home."""
