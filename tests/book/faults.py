@@ -148,8 +148,6 @@ def of_accessibility(page, part=None):
     # Colours that are still on their way from one theme to the other would be measured.
     page.add_style_tag(content="*, ::before, ::after { transition: none !important; animation: none !important; }")
     page.evaluate(_WITHOUT_DRAWINGS)
-    # The theme and this site make boxes that scroll stops of the Tab key, some time after a change of size.
-    page.wait_for_timeout(350)
     found = Axe().run(page, part, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         (rule["id"], node["html"], node["failureSummary"].splitlines()[-1].strip())

@@ -19,7 +19,8 @@ LIMIT, LIMIT_WITHOUT = 1_000_000, 250_000  # bytes of a page, and of it without 
 APART = re.compile(r"/mathjax/|\.(woff2?|ttf)$|/favicon\.svg$|/_static/webpack|/fontawesome")
 
 
-@pytest.fixture(scope="module", params=PAGES)
+# With several processes (pytest-xdist), the tests of a page stay together.
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in PAGES])
 def visit(request, browser, address):
     """A page on a desktop, in light colours; tests that change that change it back."""
     with Visit(browser, f"{address}/{request.param}.html", viewport=SIZES["desktop"], color_scheme="light") as visit:
@@ -50,7 +51,7 @@ def test_a_page_is_light(visit, request):
     whole = sum(visit.weights.values())
     rest = sum(weight for url, weight in visit.weights.items() if not APART.search(url.partition("?")[0]))
     request.node.user_properties.append(
-        ("weight", f"{visit.name:30} {whole / 1000:6.0f} kB, {rest / 1000:4.0f} kB without fonts, icons and MathJax")
+        ("measured", f"{visit.name:30} {whole / 1000:6.0f} kB, {rest / 1000:4.0f} kB without fonts, icons and MathJax")
     )
     assert len(visit.weights) > 10
     assert 50_000 < rest < whole
@@ -127,6 +128,7 @@ def test_every_solution_opens(visit):
 def test_axe_finds_nothing_that_is_ours(visit, size, scheme):
     visit.page.set_viewport_size(SIZES[size])
     prefer(visit.page, scheme)
+    visit.page.wait_for_timeout(350)  # the theme is that late to make boxes that scroll stops of the Tab key
     found = faults.of_accessibility(visit.page)
     visit.page.set_viewport_size(SIZES["desktop"])
     prefer(visit.page, "light")

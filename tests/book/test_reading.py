@@ -11,6 +11,7 @@ from tools.browser import SIZES, Visit
 pytestmark = pytest.mark.browser
 
 CHAPTER = "chapters/conv-gradient-input"
+LONGEST = 6000  # milliseconds, three times what is promised
 
 
 FIRST = """new MutationObserver((changes, observer) => {
@@ -19,7 +20,10 @@ FIRST = """new MutationObserver((changes, observer) => {
 
 
 def test_the_first_formula_comes_early(browser, address, request):
-    """Measured on a processor slowed down four times, and printed; a test does not fail on a time."""
+    """Measured on a processor slowed down four times, and printed: less than 2 s where nothing else runs.
+
+    The limit allows for a busy machine; formulas that are typeset all at once, or after the pictures, exceed it.
+    """
     times = []
     for _ in range(3):
         with Visit(browser, "about:blank", viewport=SIZES["desktop"]) as visit:
@@ -32,8 +36,9 @@ def test_the_first_formula_comes_early(browser, address, request):
             visit.page.evaluate("MathJax.startup.promise")
             assert before < visit.page.evaluate("document.querySelectorAll('mjx-container').length"), "all came at once"
     request.node.user_properties.append(
-        ("weight", f"first formula after {statistics.median(times) / 1000:.1f} s, processor slowed down 4 times")
+        ("measured", f"first formula after {statistics.median(times) / 1000:.1f} s, processor slowed down 4 times")
     )
+    assert min(times) < LONGEST
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_text(browser, address):
