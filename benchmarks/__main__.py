@@ -41,7 +41,7 @@ def main():
     threads = [int(t) for t in (options.threads or ("1" if cores == 1 else "1,2")).split(",")]
     batches = [int(N) for N in options.batch.split(",")]
     dtypes = [DTYPES[name] for name in options.dtypes.split(",")]
-    load, peers, spin = busy.load(), rows.peers(), busy.Spin()
+    load, peers = busy.load(), rows.peers()
     run = {
         "machine": machine.describe(),
         "versions": machine.versions(),
@@ -61,7 +61,9 @@ def main():
         row, here = rows.Row(name, dtype, N, layer, networks, options.algorithm), []
         try:
             for t in threads:
-                here.append({**row.measure(t, peers, options.seconds), "busy": spin.slowdown(t)})
+                with busy.Others() as others:
+                    measurement = row.measure(t, peers, options.seconds)
+                here.append({**measurement, "busy": others.cores})
         except ValueError as error:
             reason = str(error)
             skipped.append({"pass": name, "dtype": np.dtype(dtype).name, "N": N, "layer": layer.name, "reason": reason})

@@ -1,36 +1,32 @@
-"""Is anybody else using the machine? A calibrated spin tells, row by row."""
+"""Is anybody else using the machine? The system counts the processor time of all, and of this process."""
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
-from statistics import median
 
-import numpy as np
+import psutil
 
-from benchmarks import limits
-
-STEPS = 6000  # about 1 ms
-SUSPICIOUS = 1.25
+SUSPICIOUS = 0.1  # cores that others keep busy during a row
 LOAD = 0.5
 
 
-class Spin:
-    """The same work again and again; how much longer it takes than at best is what others take."""
+class Others:
+    """The processor time of everybody else: other processes, the system's own work, other tenants of the machine."""
 
-    def __init__(self):
-        self.best = {}
+    def __enter__(self):
+        self._process = psutil.Process()
+        self._begin = time.perf_counter(), *self._spent()
+        return self
 
-    def slowdown(self, threads, repeats=5):
-        """Return the median time of the spin on so many threads, divided by the best ever seen."""
-        with ThreadPoolExecutor(threads) as pool:
-            samples = []
-            for _ in range(repeats + 1):
-                begin = time.perf_counter()
-                list(pool.map(lambda _: limits.spin(STEPS, np.float32(0.5)), range(threads)))
-                samples.append(time.perf_counter() - begin)
-        samples = samples[1:]  # the first one starts the threads
-        self.best[threads] = min(*samples, self.best.get(threads, float("inf")))
-        return median(samples) / self.best[threads]
+    def __exit__(self, *_):
+        begin, everybody, own = self._begin
+        everybody, own = (now - before for now, before in zip(self._spent(), (everybody, own), strict=True))
+        self.cores = max(0.0, everybody - own) / (time.perf_counter() - begin)
+
+    def _spent(self):
+        total, own = psutil.cpu_times(), self._process.cpu_times()
+        # iowait is idle too; guests are counted in user
+        idle = (getattr(total, name, 0.0) for name in ("idle", "iowait", "guest", "guest_nice"))
+        return sum(total) - sum(idle), own.user + own.system
 
 
 def load():
@@ -38,12 +34,12 @@ def load():
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
-def warning(slowdowns, load_before):
+def warning(cores, load_before):
     """Return what to say of a run on a busy machine; None of one on a quiet machine."""
-    slow = sum(slowdown > SUSPICIOUS for slowdown in slowdowns)
+    disturbed = sum(others > SUSPICIOUS for others in cores)
     reasons = []
     if load_before > LOAD:
         reasons.append(f"the load average was {load_before:.1f} before the run")
-    if slow > len(slowdowns) / 20:
-        reasons.append(f"beside {slow} of {len(slowdowns)} rows a fixed spin ran more than {SUSPICIOUS} times its best")
+    if disturbed > len(cores) / 20:
+        reasons.append(f"beside {disturbed} of {len(cores)} rows others used more than {SUSPICIOUS} cores")
     return "This machine is busy: " + "; ".join(reasons) + ". Do not trust these times." if reasons else None

@@ -79,7 +79,7 @@ class Row:
             differences[peer.NAME] = agreement.difference(self.pass_name, self.layer, self.N, result, call())
             contenders[peer.NAME] = call
         del result
-        timed = timing.interleave(contenders, budget)
+        timed = timing.interleave(contenders, budget, threads)
         layer, N = self.layer, self.N
         return {
             "pass": self.pass_name,

@@ -11,7 +11,7 @@ from statistics import median
 
 SAMPLE = 1e-3  # seconds that one sample lasts at least; shorter calls are repeated within it
 ROUNDS = 3, 11  # the fewest and the most
-PAUSE = 1e-3  # lets the threads of the one before go to sleep
+PAUSE = 1e-3, 10e-3  # before a sample, with one thread and with several: those of the one before go on spinning a while
 WARM = 20e-3  # a call longer than this brings its own data into the caches
 
 
@@ -25,16 +25,19 @@ class Timing:
     rounds: int
 
 
-def interleave(contenders, budget):
-    """Time {name: call}; the first is the one that the others are divided by. `budget` is in seconds."""
+def interleave(contenders, budget, threads=1):
+    """Time {name: call}; the first is the one that the others are divided by. `budget` is in seconds of calling."""
     lasts = dict.fromkeys(contenders, WARM)  # the first round calls once, later ones as often as it then takes
     samples = {name: [] for name in contenders}
-    begin = time.perf_counter()
+    spent = 0.0
     for order in rotations(contenders):
         for name in order:
+            time.sleep(PAUSE[threads > 1])
+            begin = time.perf_counter()
             lasts[name] = _sample(contenders[name], lasts[name])
+            spent += time.perf_counter() - begin
             samples[name].append(lasts[name])
-        rounds, spent = len(samples[name]), time.perf_counter() - begin
+        rounds = len(samples[name])
         if rounds >= ROUNDS[1] or (rounds >= ROUNDS[0] and spent * (rounds + 1) / rounds > budget):
             medians = {name: median(sample) for name, sample in samples.items()}
             least = {name: [min(sample)] for name, sample in samples.items()}
@@ -56,7 +59,6 @@ def ratios(samples):
 
 
 def _sample(call, lasts):
-    time.sleep(PAUSE)
     if lasts < WARM:
         call()
     return _seconds(call, ceil(SAMPLE / lasts))

@@ -11,6 +11,7 @@ correlation of
 stride 1 of G, with every S-th tap of the turned filters: one "part" of the product for each a.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import BYTES
 
 DEPTH = 192  # rows of a panel
+FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
 WORTH_PACKING = 800  # pixels that use packed filters
 SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
@@ -96,6 +98,24 @@ class Sizes(NamedTuple):
     workspace: tuple  # sizes of a thread's padded source, panel and block of results
 
 
+@lru_cache(512)
+def one_window(geometry):
+    """Return the geometry of 1 x 1 filters over single pixels if the only window is the whole image, else None.
+
+    Then all numbers of an image can be read as channels of one pixel, those of a filter likewise: a plain matrix
+    product. Seen as a convolution, its gradient would multiply each number of F with K_h K_w - 1 zeros.
+    """
+    whole = geometry.kernel_size == geometry.input_size and geometry.output_size == (1, 1)
+    if not whole or any(geometry.before + geometry.after):
+        return None
+    return replace(geometry, input_size=(1, 1), kernel_size=(1, 1), stride=(1, 1), dilation=(1, 1))
+
+
+def pixels_as_channels(array):
+    """View images or filters as channels of one pixel."""
+    return array.reshape(array.shape[0], -1, 1, 1)
+
+
 class Plan(NamedTuple):
     """A product, ready to run."""
 
@@ -144,7 +164,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     lanes = BYTES // itemsize
     tile = VECTORS * lanes
     groups, K_w = geometry.groups, geometry.kernel_size[1]
-    block = ROWS if rows >= ROWS else 1
+    block = ROWS if rows >= FEW else 1
     blocks = -(-rows // block)
     steps, columns = y.steps, x.steps
     width = columns + x.reach
@@ -156,7 +176,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         and y.corner == 0
         and y.last < y.size
         and block > 1
-        and y.size * x.size >= lanes
+        and (width == columns or columns >= lanes)  # short rows are packed number by number, unless they are copied
     )
     size, O_row, O_column, line = (y.size, x.size), y.scale * x.result, x.scale, y.stride * x.size
     columns_parts = [(begin, end, start, taps) for begin, end, start, taps in x.parts]
@@ -178,7 +198,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     if padded:
         pieces = 1 + tile / columns
         multiply = 24 * blocks if block > 1 else 6 * rows
-        packed = block > 1 and multiply * (width / columns - 1) > 12 + 8 * pieces
+        packed = block > 1 and multiply * (width / columns - 1) > 4 + 4 * pieces
     # tasks
     pixels = steps * columns
     images, bands, splits = 1, 1, 1
@@ -189,7 +209,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         else:
             bands = threads
     elif packed:
-        images = max(1, min(N * groups // (2 * threads), 12 * tile // pixels))
+        images = max(1, min(N, N * groups // threads, 12 * tile // pixels))
     if padded:
         step_bytes = channels * y.phases * x.phases * width * itemsize
         fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)
@@ -206,7 +226,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     parts, lines, columns_of, chosen, before, work = [], [], [], [], 0, 0
     channel = np.arange(channels)[:, None] * plane
     # filters whose columns are far apart in memory are packed if that pays
-    pack = block > 1 and filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
+    pack = filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
+    pack = block > 1 and (pack or rows < block)
     for y_begin, y_end, y_start, y_taps in rows_parts:
         for x_begin, x_end, x_start, x_taps in columns_parts:
             shifts, numbers = [], []
@@ -231,7 +252,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     workspace = (
         -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else 0,
         (min(DEPTH, K) + 1) * stripe if packed else 0,
-        -(-blocks // splits) * block * stripe,
+        -(-blocks // splits) * block * stripe + lanes,
     )
     sizes = Sizes(
         N,

@@ -21,9 +21,16 @@ from numba import get_num_threads, njit
 
 from lectcode.kernels import direct, narrow
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
-from lectcode.kernels.correlation import DEPTH, TILES, plan_forward, plan_grad_input
+from lectcode.kernels.correlation import (
+    DEPTH,
+    TILES,
+    one_window,
+    pixels_as_channels,
+    plan_forward,
+    plan_grad_input,
+)
 from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
-from lectcode.kernels.simd import BYTES
+from lectcode.kernels.simd import lanes_of
 from lectcode.kernels.threads import share
 
 
@@ -32,6 +39,8 @@ def forward(I, F, B, geometry, O):
     if I.size == 0 or F.size == 0:  # nothing to multiply
         direct.forward(I, F, B, geometry, O)
         return
+    if matrices := one_window(geometry):
+        I, F, geometry = pixels_as_channels(I), pixels_as_channels(F), matrices
     C_out, channels = F.shape[:2]
     plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
     _product(I, F, B, plan, O)
@@ -45,6 +54,8 @@ def grad_input(G, F, geometry, dI):
     if G.size == 0 or F.size == 0 or dI.size == 0 or not finite:
         direct.grad_input(G, F, geometry, dI)
         return
+    if matrices := one_window(geometry):
+        F, geometry, dI = pixels_as_channels(F), matrices, pixels_as_channels(dI)
     C_out, channels = F.shape[:2]
     plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
     _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
@@ -76,7 +87,7 @@ def _packed(F, plan):
     begin = 0
     for taps in np.split(plan.taps, plan.parts[1:, 5]):
         end = begin + rows * sizes.channels * taps.size
-        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, sizes.block, A[begin:end]
+        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, A[begin:end]
         share(pack_filters, sizes.groups * sizes.channels, 8 * (end - begin), *arguments)
         begin = end
     A.flags.writeable = False
@@ -97,7 +108,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 @njit(nogil=True, cache=True)
 def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
-    lanes = BYTES // X.itemsize
+    lanes = lanes_of(X)
     width = VECTORS * lanes
     stripe = TILES * width
     block = sizes.block
@@ -174,7 +185,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                     whole = (stop - begin) // width * width
                     if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
                         whole = 0
-                    if not sizes.packed:
+                    if not sizes.packed or sizes.rows < block:
                         whole = 0
                     for k in range(0, K, DEPTH):
                         depth = min(DEPTH, K - k)
@@ -184,7 +195,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                             pack(X, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
                         for b in range(first_block, last_block):
                             # the last block may begin earlier: it computes some rows twice
-                            row = min(b * block, sizes.rows - block)
+                            row = max(min(b * block, sizes.rows - block), 0)
                             d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
                             unpacked = group * sizes.A_group + row * sizes.A_row
                             a = A_part + b * block * K if sizes.A_packed else unpacked
@@ -253,10 +264,10 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                                         vectors,
                                     )
                     for b in range(first_block, last_block):
-                        row = min(b * block, sizes.rows - block)
+                        row = max(min(b * block, sizes.rows - block), 0)
                         direct = whole if row == b * block else 0
                         if direct < stop - begin:
-                            for r in range(block):
+                            for r in range(min(block, sizes.rows)):
                                 unpack(
                                     C,
                                     ((b - first_block) * block + r) * stripe,

@@ -8,9 +8,11 @@ neighbouring outputs are neighbours again, whatever the stride. From there they 
 nearest cache.
 """
 
+import numpy as np
 from numba import njit
 
-from lectcode.kernels.simd import BYTES, evens, load, splat, store, transpose
+from lectcode.kernels.block import ROWS
+from lectcode.kernels.simd import every_2, every_3, every_4, first, lanes_of, load, splat, store, store_first, transpose
 
 
 @njit(nogil=True, cache=True)
@@ -23,7 +25,7 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
     Up to one vector of zeros is written past the last phase: planes that follow each other are copied in their order.
     """
     (H, W), (S_h, S_w), (height, width) = size, stride, extent
-    lanes = BYTES // X.itemsize
+    lanes = lanes_of(X)
     zero = splat(X.dtype.type(0))
     for f in range(phases[0]):
         top = min(max(-((corner[0] + f) // S_h), 0), height)  # rows i with 0 <= corner[0] + f + i S_h < H
@@ -32,36 +34,44 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
             x_0 = corner[1] + g
             begin = min(max(-(x_0 // S_w), 0), width)  # columns j with 0 <= x_0 + j S_w < W
             count = min(max(-((x_0 - W) // S_w), begin), width) - begin
-            first, last = (top, bottom) if count > 0 else (height, height)
-            # the zeros before the first pixel, and after each row those up to the next row's first pixel
-            for j in range(0, first * width + begin if first < last else height * width, lanes):
+            row_begin, row_end = (top, bottom) if count > 0 else (height, height)
+            # The zeros before the first pixel; each row then brings those up to the next row's first pixel.
+            for j in range(0, row_begin * width + begin if row_begin < row_end else height * width, lanes):
                 store(padded, position + j, zero)
-            for i in range(first, last):
-                to = position + i * width + begin
-                _copy_row(X, start + (corner[0] + f + i * S_h) * W + x_0 + begin * S_w, S_w, padded, to, count)
-                gap = width - count if i < last - 1 else (height - i) * width - begin - count
-                for j in range(0, gap, lanes):
-                    store(padded, to + count + j, zero)
+            for i in range(row_begin, row_end):
+                source = start + (corner[0] + f + i * S_h) * W + x_0 + begin * S_w
+                span = width if i < row_end - 1 else (height - i) * width - begin
+                _copy_row(X, source, S_w, count, padded, position + i * width + begin, span)
             position += height * width
 
 
 @njit(nogil=True, cache=True)
-def _copy_row(X, source, stride, padded, to, count):
-    """Copy every stride-th number of a row; up to one vector may be written past it."""
-    lanes = BYTES // X.itemsize
-    j = 0
+def _load(X, at, stride):
+    """Return one vector of numbers, each `stride` <= 4 after the one before."""
     if stride == 1:
-        while j < count and source + j + lanes <= X.size:
-            store(padded, to + j, load(X, source + j))
-            j += lanes
-    elif stride == 2:
-        while j < count and source + 2 * (j + lanes) <= X.size:
-            k = source + 2 * j
-            store(padded, to + j, evens(load(X, k), load(X, k + lanes)))
-            j += lanes
-    while j < count:  # other strides, and the end of X, past which nothing is read
-        padded[to + j] = X[source + j * stride]
-        j += 1
+        return load(X, at)
+    if stride == 2:
+        return every_2(X, at)
+    return every_3(X, at) if stride == 3 else every_4(X, at)
+
+
+@njit(nogil=True, cache=True, inline="always")  # a call would take as long as a short row
+def _copy_row(X, source, stride, count, padded, to, span):
+    """Copy `count` numbers, every stride-th of a row, and zeros up to `span`; up to one vector more is written."""
+    lanes = lanes_of(X)
+    zero = splat(X.dtype.type(0))
+    vectors = (count + lanes - 1) // lanes
+    end = vectors * lanes
+    if stride <= 4 and source + stride * end <= X.size:
+        for j in range(0, end, lanes):
+            pixels = _load(X, source + stride * j, stride)
+            store(padded, to + j, pixels if j + lanes <= count else first(pixels, count - j))
+    else:  # longer strides, and the end of X, past which nothing is read
+        for j in range(count):
+            padded[to + j] = X[source + j * stride]
+        end = count
+    for j in range(end, span, lanes):
+        store(padded, to + j, zero)
 
 
 @njit(nogil=True, cache=True)
@@ -136,7 +146,7 @@ def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, 
 
     panel[x pitch + j] = pixel x, shifted by lines[j], for j < columns, a multiple of the vector's length.
     """
-    lanes = BYTES // source.itemsize
+    lanes = lanes_of(source)
     for i in range(number):
         for j in range(0, columns, lanes):
             transpose(source, start + moves[i, 0], lines, j, panel, moves[i, 1] * pitch + j, pitch)
@@ -150,42 +160,42 @@ def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, 
 
 
 @njit(nogil=True, cache=True)
-def pack_filters(F, rows, channels, row, column, group, taps, block, A, first, last):
+def pack_filters(F, rows, channels, row, column, group, taps, A, first, last):
     """Write filters in the order of the micro-kernel, for the channels first, ..., last - 1 of all groups.
 
-    A[((b channels + c) T + t) block + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b
-    counts the
-    blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier.
+    A[((b channels + c) T + t) ROWS + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b
+    counts the blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier. In
+    a group of fewer than ROWS rows, the block repeats the last one.
     """
-    blocks = (rows + block - 1) // block
+    blocks = (rows + ROWS - 1) // ROWS
     T = taps.size
     for task in range(first, last):  # channel after channel, for that is how F is read from memory
         g, c = divmod(task, channels)
         for b in range(blocks):
-            begin = g * group + min(b * block, rows - block) * row + c * column
-            position = ((g * blocks + b) * channels + c) * T * block
+            begin = g * group + max(min(b * ROWS, rows - ROWS), 0) * row + c * column
+            position = ((g * blocks + b) * channels + c) * T * ROWS
             for t in range(T):
-                source, target = F[begin + taps[t] :], A[position + t * block : position + (t + 1) * block]
-                if row == 1:
-                    for r in range(block):
-                        target[r] = source[r]
-                else:
-                    for r in range(block):
-                        target[r] = source[r * row]
+                source, target = begin + taps[t], position + t * ROWS
+                for r in range(ROWS):
+                    A[target + r] = F[source + min(r, rows - 1) * row]
 
 
 @njit(nogil=True, cache=True)
 def unpack(C, c, skip, pieces, cuts, stride, O, start):
-    """Write one row of results to its pixels, O[start + piece + x stride], but those at the first `skip` positions."""
+    """Write one row of results to its pixels, O[start + piece + x stride], but those at the first `skip` positions.
+
+    Up to one vector past the last position of C is read, and not used.
+    """
+    lanes = lanes_of(C)
     for i in range(cuts):
         done = min(max(skip - pieces[i, 2], 0), pieces[i, 1])
-        begin, length = start + pieces[i, 0] + done * stride, pieces[i, 1] - done
-        from_ = c + pieces[i, 2] + done
-        row = C[from_ : from_ + length]
+        to, length, from_ = start + pieces[i, 0] + done * stride, pieces[i, 1] - done, c + pieces[i, 2] + done
         if stride == 1:
-            out = O[begin : begin + length]
-            for x in range(length):
-                out[x] = row[x]
+            for x in range(0, length, lanes):
+                store_first(O, to + x, load(C, from_ + x), length - x)
         else:
+            place, step = np.uint64(to), np.uint64(stride)  # what cannot be negative is not tested for it
+            row = C[from_ : from_ + length]
             for x in range(length):
-                O[begin + x * stride] = row[x]
+                O[place] = row[x]
+                place += step

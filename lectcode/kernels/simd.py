@@ -89,6 +89,14 @@ def emit_multiply_add(builder, a, b, c):
 
 
 @intrinsic
+def _lanes_of(typing, array):
+    def emit(context, builder, signature, arguments):
+        return INDEX(Vector(array.dtype).llvm.count)
+
+    return types.int64(array), emit
+
+
+@intrinsic
 def _load(typing, array, index):
     vector = Vector(array.dtype)
 
@@ -108,6 +116,21 @@ def _store(typing, array, index, vector):
 
 
 @intrinsic
+def _store_first(typing, array, index, vector, count):
+    def emit(context, builder, signature, arguments):
+        V, vectors = vector.llvm, arguments[2]
+        where = builder.bitcast(address(context, builder, signature.args[0], *arguments[:2]), V.as_pointer())
+        name = f"llvm.masked.store.v{V.count}f{vector.dtype.bitwidth}.p0v{V.count}f{vector.dtype.bitwidth}"
+        mask = ir.VectorType(ir.IntType(1), V.count)
+        kind = ir.FunctionType(ir.VoidType(), [V, V.as_pointer(), _LANE, mask])
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [vectors, where, _LANE(4), _taken(builder, V, arguments[3])])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, vector, types.int64), emit
+
+
+@intrinsic
 def _splat(typing, number):
     vector = Vector(number)
 
@@ -115,6 +138,15 @@ def _splat(typing, number):
         return emit_splat(builder, arguments[0], vector.llvm)
 
     return vector(number), emit
+
+
+@intrinsic
+def _first(typing, vector, count):
+    def emit(context, builder, signature, arguments):
+        V = vector.llvm
+        return builder.select(_taken(builder, V, arguments[1]), arguments[0], ir.Constant(V, None))
+
+    return vector(vector, types.int64), emit
 
 
 @intrinsic
@@ -149,6 +181,12 @@ def _transpose(typing, source, start, distances, first, result, position, distan
     return types.void(source, index, distances, index, result, index, index), emit
 
 
+def _taken(builder, llvm_type, count):
+    """Emit the truth of lane < count, lane by lane."""
+    count = emit_splat(builder, builder.trunc(count, _LANE), ir.VectorType(_LANE, llvm_type.count))
+    return builder.icmp_signed("<", _mask(list(range(llvm_type.count))), count)
+
+
 def _mask(numbers):
     return ir.Constant(ir.VectorType(_LANE, len(numbers)), numbers)
 
@@ -174,6 +212,38 @@ evens = _pick(lambda count: list(range(0, 2 * count, 2)))
 odds = _pick(lambda count: list(range(1, 2 * count, 2)))
 zip_low = _pick(lambda count: [i // 2 + i % 2 * count for i in range(count)])
 zip_high = _pick(lambda count: [(i + count) // 2 + i % 2 * count for i in range(count)])
+
+
+def _every(stride):
+    """Make a function of an array and an index that returns every stride-th number from there on, one vector full."""
+
+    @intrinsic
+    def compiled(typing, array, index):
+        vector = Vector(array.dtype)
+        count = vector.llvm.count
+        numbers = range(0, stride * count, stride)
+
+        def emit(context, builder, signature, arguments):
+            start = address(context, builder, signature.args[0], *arguments)
+            result = emit_load(builder, start, vector.llvm)
+            for i in range(1, stride):  # the lanes that stand in vector i
+                kept = numbers if i == 1 else range(count)
+                lanes = [
+                    count + n % count if n // count == i else k % count for n, k in zip(numbers, kept, strict=True)
+                ]
+                more = emit_load(builder, builder.gep(start, [INDEX(i * count)]), vector.llvm)
+                result = builder.shuffle_vector(result, more, _mask(lanes))
+            return result
+
+        return vector(array, types.int64), emit
+
+    def plain(array, index):
+        return within(array, index, stride * lanes(array.dtype))[::stride].copy()
+
+    return plain if config.DISABLE_JIT else compiled
+
+
+every_2, every_3, every_4 = map(_every, (2, 3, 4))
 
 
 def _lanewise(sign, instruction):
@@ -205,6 +275,11 @@ def within(array, index, length):
     return array[index : index + length]
 
 
+def lanes_of(array):
+    """Return how many of an array's numbers one vector holds: a constant of the machine code, unlike array.itemsize."""
+    return lanes(array.dtype)
+
+
 def load(array, index):
     """Return the vector array[index], array[index + 1], ..."""
     return within(array, index, lanes(array.dtype)).copy()
@@ -215,9 +290,20 @@ def store(array, index, vector):
     within(array, index, vector.size)[:] = vector
 
 
+def store_first(array, index, vector, count):
+    """Write the first `count` lanes of a vector and nothing else; all of them if it has no more."""
+    lanes = vector[:count]
+    within(array, index, lanes.size)[:] = lanes
+
+
 def splat(number):
     """Return the vector whose lanes are all `number`, a NumPy scalar."""
     return np.full(lanes(number.dtype), number)
+
+
+def first(vector, count):
+    """Return the vector with zeros in all lanes but the first `count`."""
+    return np.where(np.arange(vector.size) < count, vector, vector.dtype.type(0))
 
 
 def transpose(source, start, distances, first, result, position, distance):
@@ -233,4 +319,5 @@ def transpose(source, start, distances, first, result, position, distance):
 
 
 if not config.DISABLE_JIT:
-    load, store, splat, transpose = _load, _store, _splat, _transpose
+    lanes_of, load, store, store_first = _lanes_of, _load, _store, _store_first
+    splat, first, transpose = _splat, _first, _transpose

@@ -6,21 +6,19 @@ number of threads.
 
 Numba's own `prange` is not used: its portable threading layer ("workqueue") aborts the process when two Python threads
 call at once, the GNU OpenMP layer kills a forked child that calls again, and it refuses 32-bit machines, WebAssembly
-among them. Python's own threads survive all three. They wait between calls, for to start one takes as long as a small
-layer; a forked child starts its own.
+among them. Python's own threads (`workers`) survive all three.
 """
 
-import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
-from numba import config, get_num_threads
+from numba import get_num_threads
 
-# Multiply-adds that one thread does in about 0.1 ms; to wake a second thread and wait for it takes some 0.03 ms.
-WORTH_A_THREAD = 2**22
+from lectcode.kernels import workers
+
+# Multiply-adds that one thread does in about 0.05 ms; a second one costs 0.01 ms, and 0.03 ms if it has to be woken.
+WORTH_A_THREAD = 2**21
 
 ALIGNMENT = 64  # bytes: a cache line, and the longest vector
 KEPT = 2**22  # bytes of workspace that a thread keeps for its next call
@@ -43,13 +41,22 @@ def share(kernel, tasks, work, *arguments, workspace=None):
         _run(kernel, arguments, workspace, 0, tasks)
         return
     ours, *others = pairwise(tasks * thread // threads for thread in range(threads + 1))
-    parts = [(_workers().submit(_run, kernel, arguments, workspace, *part), part) for part in others]
-    _run(kernel, arguments, workspace, *ours)
-    for future, part in reversed(parts):
-        if future.cancel():  # all workers are busy with other callers
+    pool, helpers = workers.pool, []
+    for part in others:
+        helper = pool.borrow()
+        if helper is None:  # other callers have them all
             _run(kernel, arguments, workspace, *part)
         else:
-            future.result()  # an error in a thread is an error of the call
+            helper.begin(_run, kernel, arguments, workspace, *part)
+            helpers.append(helper)
+    try:
+        _run(kernel, arguments, workspace, *ours)
+    finally:
+        errors = [helper.finish() for helper in helpers]
+        for helper in helpers:
+            pool.give_back(helper)
+    for error in filter(None, errors):
+        raise error  # an error in a thread is an error of the call
 
 
 def _run(kernel, arguments, workspace, first, last):
@@ -69,12 +76,3 @@ def lend(size, dtype):
             _thread.memory = memory
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + wanted - ALIGNMENT].view(dtype)
-
-
-@cache
-def _workers():
-    return ThreadPoolExecutor(max(config.NUMBA_NUM_THREADS - 1, 1), "lectcode")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_workers.cache_clear)  # a child has none of its parent's threads

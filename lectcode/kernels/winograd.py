@@ -35,7 +35,7 @@ from numba import njit
 from lectcode.kernels import gemm
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.panels import pad_plane
-from lectcode.kernels.simd import BYTES, evens, load, odds, splat, store, zip_high, zip_low
+from lectcode.kernels.simd import BYTES, evens, lanes_of, load, odds, splat, store, zip_high, zip_low
 from lectcode.kernels.threads import share
 from lectcode.kernels.winograd_transforms import (
     FILTER,
@@ -316,7 +316,7 @@ def _count(pieces, starts, p):
 @njit(nogil=True, cache=True)
 def _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace, V):
     """Write B window B^T of all tiles in one channel, V[position][panel][channel][place in the panel]."""
-    lanes = BYTES // X.itemsize
+    lanes = lanes_of(X)
     width = TILE * sizes.grid[1] + TILE
     line = sizes.line
     lines, band = workspace[: 2 * WINDOW * line], workspace[2 * WINDOW * line :]
@@ -365,7 +365,7 @@ def _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace,
 @njit(nogil=True, cache=True)
 def _transform_group(F, g, sizes, constants, taps, U, start):
     """Write G F G^T of one group of filters, U[position][channel][filter in the group], zero where it has no filter."""
-    lanes = BYTES // F.itemsize
+    lanes = lanes_of(F)
     channels, group = sizes.channels, sizes.group
     filters = min(group, sizes.rows - g * group)
     for r in range(filters):
@@ -396,7 +396,7 @@ def _transform_group(F, g, sizes, constants, taps, U, start):
 def _multiply(U, start, V, sizes, pieces, starts, zeros, steps, M):
     """Write the 36 products of one group of filters, M[position][panel][filter in the group][place in the panel]."""
     channels, panel, group = sizes.channels, sizes.panel, sizes.group
-    lanes = BYTES // U.itemsize
+    lanes = lanes_of(U)
     for position in range(POSITIONS):
         for p in range(starts.size - 1):
             vectors = (_count(pieces, starts, p) + lanes - 1) // lanes
@@ -417,7 +417,7 @@ def _multiply(U, start, V, sizes, pieces, starts, zeros, steps, M):
 @njit(nogil=True, cache=True)
 def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks, O, flags):
     """Write A M A^T plus bias to the outputs of one group of filters; flag the images where it is not finite."""
-    lanes = BYTES // M.itemsize
+    lanes = lanes_of(M)
     panel, pitch, line = sizes.panel, sizes.M_pitch, sizes.line
     height, width = sizes.result
     k = _six(constants, 6)

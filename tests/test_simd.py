@@ -1,0 +1,67 @@
+"""Vectors, one function after the other, against what NumPy's slices give; compiled and, with the JIT off, plain."""
+
+import numpy as np
+import pytest
+from numba import njit
+
+from lectcode.kernels import simd
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def numbers(count, dtype):
+    return np.arange(1, count + 1).astype(dtype)
+
+
+@DTYPES
+def test_the_lanes_of_an_array_are_a_constant(dtype):
+    lanes = njit(lambda array: simd.lanes_of(array))
+    assert lanes(numbers(1, dtype)) == simd.BYTES // np.dtype(dtype).itemsize
+
+
+@DTYPES
+@pytest.mark.parametrize(("stride", "every"), [(2, simd.every_2), (3, simd.every_3), (4, simd.every_4)])
+def test_every_number_of_a_stride(dtype, stride, every):
+    @njit
+    def copy(source, index, result):
+        simd.store(result, 0, every(source, index))
+
+    lanes = simd.lanes(dtype)
+    for index in (0, 1, 5):
+        source, result = numbers(index + stride * lanes, dtype), np.zeros(lanes, dtype)  # not one number to spare
+        copy(source, index, result)
+        assert np.array_equal(result, source[index::stride])
+
+
+@DTYPES
+def test_the_first_lanes_are_kept_or_written(dtype):
+    @njit
+    def keep(source, count, result):
+        simd.store(result, 0, simd.first(simd.load(source, 0), count))
+
+    @njit
+    def write(source, count, result, index):
+        simd.store_first(result, index, simd.load(source, 0), count)
+
+    lanes = simd.lanes(dtype)
+    source = numbers(lanes, dtype)
+    for count in (*range(lanes + 1), lanes + 3, 2**31 - 1):
+        kept = min(count, lanes)
+        result = np.full(lanes, -1, dtype)
+        keep(source, count, result)
+        assert np.array_equal(result, np.append(source[:kept], np.zeros(lanes - kept, dtype)))
+        result = np.full(kept + 2, -1, dtype)  # room for what is written, and one number before and after
+        write(source, count, result, 1)
+        assert np.array_equal(result, [-1, *source[:kept], -1])
+
+
+@DTYPES
+def test_a_transpose(dtype):
+    @njit
+    def turn(source, distances, result):
+        simd.transpose(source, 0, distances, 0, result, 0, distances.size)
+
+    lanes = simd.lanes(dtype)
+    source, result = numbers(lanes * lanes, dtype), np.zeros(lanes * lanes, dtype)
+    turn(source, np.arange(lanes) * lanes, result)
+    assert np.array_equal(result.reshape(lanes, lanes), source.reshape(lanes, lanes).T)

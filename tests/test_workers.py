@@ -1,0 +1,127 @@
+"""Borrowed threads: signals arrive whether the waiting thread looks or sleeps, and nothing is lost by an error."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lectcode.kernels import workers
+
+
+def test_a_signal_that_came_before_is_not_waited_for():
+    signal = workers.Signal()
+    signal.send()
+    assert signal.wait(0) == 1
+
+
+@pytest.mark.parametrize("looks", [0, workers.LOOKS])
+def test_a_signal_reaches_who_looks_and_who_sleeps(monkeypatch, looks):
+    monkeypatch.setattr(workers, "LOOKS", looks)
+    ping, pong, rounds = workers.Signal(), workers.Signal(), 300
+
+    def answer():
+        for seen in range(rounds):
+            ping.wait(seen)
+            pong.send()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    for seen in range(rounds):
+        ping.send()
+        assert pong.wait(seen) == seen + 1
+        if seen % 100 == 0:
+            time.sleep(0.01)  # so that the other thread falls asleep
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_bell_for_an_earlier_wait_wakes_nobody():
+    signal = workers.Signal()
+    signal.send()
+    signal._bell.put(None)
+    thread = threading.Timer(0.05, signal.send)
+    thread.start()
+    assert signal.wait(1) == 2
+
+
+def test_a_worker_does_job_after_job_and_keeps_no_argument():
+    worker, done = workers.Worker(), []
+    for job in range(5):
+        worker.begin(done.append, job)
+        assert worker.finish() is None
+    assert done == list(range(5))
+    assert worker._job is None
+    worker.stop()
+    assert not worker._thread.is_alive()
+
+
+def test_an_error_is_returned_once():
+    worker = workers.Worker()
+    worker.begin(divmod, 1, 0)
+    assert isinstance(worker.finish(), ZeroDivisionError)
+    worker.begin(divmod, 1, 1)
+    assert worker.finish() is None
+    worker.stop()
+
+
+def test_an_interrupt_takes_effect_after_the_job(monkeypatch):
+    worker, done = workers.Worker(), []
+    wait, interrupts = worker._done.wait, [KeyboardInterrupt()]
+
+    def interrupted(seen):
+        if interrupts:
+            raise interrupts.pop()
+        return wait(seen)
+
+    monkeypatch.setattr(worker._done, "wait", interrupted)
+    worker.begin(lambda: (time.sleep(0.05), done.append(1)))
+    assert isinstance(worker.finish(), KeyboardInterrupt)
+    assert done == [1]
+    worker.stop()
+
+
+def test_a_pool_lends_each_worker_once():
+    pool = workers.Pool(2)
+    first, second = pool.borrow(), pool.borrow()
+    assert first is not second
+    assert pool.borrow() is None
+    pool.give_back(first)
+    assert pool.borrow() is first
+    pool.give_back(first)
+    pool.give_back(second)
+    pool.close()
+    assert not first._thread.is_alive()
+    assert not second._thread.is_alive()
+
+
+FORK = """
+import os
+from lectcode.kernels import workers
+parent = workers.pool
+worker = parent.borrow()
+parent.give_back(worker)
+child = os.fork()
+if child == 0:
+    done = []
+    mine = workers.pool.borrow()
+    mine.begin(done.append, 1)
+    os._exit(0 if workers.pool is not parent and mine.finish() is None and done == [1] else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_has_a_pool_of_its_own_and_a_process_ends():
+    root = Path(__file__).parents[1]
+    subprocess.run([sys.executable, "-c", FORK], cwd=root, check=True, timeout=120)
+
+
+def test_a_new_pool_is_empty(monkeypatch):
+    monkeypatch.setattr(workers, "pool", workers.pool)  # gives it back afterwards
+    workers.pool.give_back(workers.pool.borrow() or workers.Worker())
+    workers._start_anew()
+    assert workers.pool._idle == []
