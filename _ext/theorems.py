@@ -8,27 +8,28 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 
 
-def opens(node, kind, word):
-    """Say whether a node is a paragraph that begins with a word in bold or in italics."""
-    if not isinstance(node, nodes.paragraph) or not node.children:
-        return False
-    return isinstance(node[0], kind) and node[0].astext().startswith(word)
+def opening(node, kind, word):
+    """Return the bold or italic node with which a paragraph opens if it begins with a word, else None."""
+    if not isinstance(node, nodes.paragraph):
+        return None
+    first = next((child for child in node if child.astext()), None)  # the parser puts an empty text before it
+    return first if isinstance(first, kind) and first.astext().startswith(word) else None
 
 
 def number(app, doctree, page):
     """Number the theorems of a page."""
     chapter = app.env.toc_secnumbers.get(page, {}).get("", ())
-    theorems = [node for node in doctree.findall(nodes.paragraph) if opens(node, nodes.strong, "Theorem")]
+    theorems = [node for node in doctree.findall(nodes.paragraph) if opening(node, nodes.strong, "Theorem")]
     for count, theorem in enumerate(theorems, 1):
+        title = opening(theorem, nodes.strong, "Theorem")
         label = ".".join(map(str, (*chapter, count)))
         section = theorem.parent
         begin = section.index(theorem)
-        ends = (k for k in range(begin, len(section)) if opens(section[k], nodes.emphasis, "Proof"))
+        ends = (k for k in range(begin, len(section)) if opening(section[k], nodes.emphasis, "Proof"))
         end = next(ends, None)
         if end is None:
             raise ExtensionError(f"{page}: no paragraph after theorem {label} begins with *Proof*")
-        words = theorem[0].astext()
-        theorem[0].children = [nodes.Text(words.replace("Theorem", f"Theorem {label}", 1))]
+        title[:] = [nodes.Text(title.astext().replace("Theorem", f"Theorem {label}", 1))]
         box = nodes.container("", *section[begin:end], classes=["theorem"], ids=[f"theorem-{label.replace('.', '-')}"])
         del section[begin:end]
         section.insert(begin, box)

@@ -12,7 +12,7 @@ from tools.notebooks import BOOK
 
 
 def paragraph(kind, word, rest):
-    return nodes.paragraph("", "", kind("", word), nodes.Text(rest))
+    return nodes.paragraph("", "", nodes.Text(""), kind("", word), nodes.Text(rest))
 
 
 def chapter(*parts):
