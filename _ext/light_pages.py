@@ -57,7 +57,7 @@ def smaller(picture):
 
 def _webp(pixels, **options):
     buffer = io.BytesIO()
-    pixels.save(buffer, "WEBP", method=6, **options)
+    pixels.save(buffer, "WEBP", method=4, **options)
     return buffer.getvalue()
 
 

@@ -31,6 +31,8 @@ def copy_book(target: Path):
         shutil.copy(BOOK / name, target)
     for name in ("_ext", "_static", "assets", "chapters", "lectcode"):
         shutil.copytree(BOOK / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if (BOOK / "_build/pictures").exists():  # named by what they are made of, so they are never stale
+        shutil.copytree(BOOK / "_build/pictures", target / "_build/pictures")
     (target / ".pytest_cache").mkdir()  # what a test run leaves behind must not become a page
     (target / ".pytest_cache/README.md").write_text("# Not a page of the book\n")
     return target
