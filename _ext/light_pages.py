@@ -1,7 +1,7 @@
 """Send a reader only what a page uses.
 
-Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings without any
-loss and photographs with little, at a fifth of the size, with their width and height, loaded when they come near.
+Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings in 256 colours
+and photographs with little loss, at a fifth of the size, with their width and height, loaded when they come near.
 Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as a font. Pages use a score of its icons:
 the script goes, and the font keeps those.
 The logo: a page names one for light and one for dark colours, and loads the one that it shows.
@@ -18,7 +18,7 @@ from docutils import nodes
 from fontTools import subset
 from PIL import Image
 
-COLORS, DRAWING = 4096, 30_000  # a drawing has no more colours, and as WebP no more bytes; it is kept without loss
+COLORS, DRAWING = 4096, 30_000  # a drawing has no more colours, and as WebP no more bytes
 QUALITY = 70
 
 FONT_AWESOME = re.compile(r"<script defer [^>]*fontawesome\.js[^>]*></script>\n?")
@@ -49,6 +49,8 @@ def smaller(picture):
     if pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() == (255, 255):
         pixels = pixels.convert("RGB")
     if pixels.getcolors(COLORS):
+        if pixels.mode == "RGB":  # more shades than 256 stand on the edges of lines only
+            pixels = pixels.quantize(256, kmeans=1, dither=Image.Dither.NONE).convert("RGB")
         drawing = _webp(pixels, lossless=True, quality=100)
         if len(drawing) <= DRAWING:
             return drawing
@@ -71,7 +73,7 @@ def shrink_pictures(app, doctree):
         if path.suffix != ".png" or not path.is_file():
             continue
         picture = path.read_bytes()
-        digest = hashlib.sha256(picture + f"{COLORS} {DRAWING} {QUALITY}".encode()).hexdigest()[:20]
+        digest = hashlib.sha256(picture + Path(__file__).read_bytes()).hexdigest()[:20]
         target = Path(app.outdir).parent / "pictures" / f"{digest}.webp"
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,7 @@
   }
 
   window.MathJax ??= {};
+  MathJax.chtml = { ...MathJax.chtml, scale: 0.93 }; // letters as high as those around them would look larger, and be wider
   MathJax.startup = { typeset: false, pageReady: typesetInPortions };
   MathJax.options = { ...MathJax.options, menuOptions: { settings: { inTabOrder: false } } };
   // A page without formulas loads no MathJax, but its listings scroll too.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pydata_sphinx_theme
 import pytest
 from fontTools.ttLib import TTFont
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from _ext import light_pages
 
@@ -29,6 +29,20 @@ def test_a_drawing_loses_nothing():
     assert opened(data).format == "WEBP"
     assert ImageChops.difference(opened(data).convert("RGB"), drawing).getbbox() is None
     assert len(data) < len(png(drawing))
+
+
+def test_a_drawing_of_many_shades_keeps_its_colours():
+    """More shades than 256 stand on smooth edges; no eye sees the difference."""
+    drawing = Image.new("RGB", (1600, 800), "white")
+    drawing.paste("#0072b2", (200, 200, 900, 600))
+    pen = ImageDraw.Draw(drawing)
+    for k, color in enumerate(("#bd4b00", "#00664c", "#5c1a6c")):
+        pen.ellipse((100 + 300 * k, 100, 700 + 300 * k, 700), outline=color, width=9)
+    drawing = drawing.resize((400, 200), Image.Resampling.LANCZOS)
+    assert 256 < len(drawing.getcolors(light_pages.COLORS))
+    difference = ImageChops.difference(opened(light_pages.smaller(png(drawing))).convert("RGB"), drawing)
+    assert max(ImageStat.Stat(difference).mean) < 0.5
+    assert max(high for _, high in difference.getextrema()) < 60
 
 
 def test_a_photograph_gets_much_smaller_and_stays_itself():
