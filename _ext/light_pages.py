@@ -1,7 +1,8 @@
 """Send a reader only what a page uses.
 
-Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings in 256 colours
-and photographs with little loss, at a fifth of the size, with their width and height, loaded when they come near.
+Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings in 256
+colours and photographs with little loss, at a fifth of the size, with their width and height, loaded when they come
+near.
 Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as a font. Pages use a score of its icons:
 the script goes, and the font keeps those.
 The logo: a page names one for light and one for dark colours, and loads the one that it shows.

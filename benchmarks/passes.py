@@ -13,6 +13,7 @@ PASSES = {
     "grad_filters": Conv,
     "max_forward": Pool,
     "max_backward": Pool,
+    "max_training": Pool,  # forward, keeping what backward needs, and backward
     "avg_forward": Pool,
     "avg_backward": Pool,
 }

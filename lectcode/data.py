@@ -83,7 +83,7 @@ def benchmark(machine="amd-epyc-2-cores"):
     Parameters
     ----------
     machine : str
-        The name of a file in `benchmarks/results/`, without ".json".
+        The name of a file in `benchmarks/results/`, without ".json". What follows describes the file of the layers.
 
     Returns
     -------

@@ -128,7 +128,8 @@ def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     """Check how filters of shape F_shape slide over images with C_in channels."""
     arguments = (C_in, tuple(input_size), tuple(F_shape), stride, padding, dilation, groups)
     # a network asks the same again and again; True, 1.0 and 1 are equal keys, so only plain integers may ask the cache
-    return (_known_geometry if _plain(arguments) else _conv_geometry)(*arguments)
+    plain = _plain(stride) and _plain(padding) and _plain(dilation) and _plain(groups)
+    return (_known_geometry if plain else _conv_geometry)(*arguments)
 
 
 def _plain(value):
@@ -280,7 +281,7 @@ def array(name, value, axes):
     if type(value) is not np.ndarray or value.dtype != dtype or not (flags.c_contiguous and flags.aligned):
         value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"])
     value = value.view()
-    value.flags.writeable = False
+    value.setflags(write=False)
     return value
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lectcode
-from lectcode.kernels import direct, gemm, gemm_filters, narrow, pooling, windows
+from lectcode.kernels import direct, gemm, gemm_filters, grouped, narrow, pointwise, pooling, windows
 
 I, F, B, G = np.zeros((2, 4, 7, 8)), np.zeros((6, 4, 3, 2)), np.zeros(6), np.zeros((2, 6, 5, 7))
 POOLED = np.zeros((2, 4, 3, 4))  # what a window of 2 makes of I
@@ -183,7 +183,7 @@ def no_kernels(monkeypatch):
     def reached(*arguments, **workspace):
         raise AssertionError("a kernel was reached")
 
-    for module in (direct, gemm, gemm_filters, narrow):
+    for module in (direct, gemm, gemm_filters, grouped, narrow, pointwise):
         monkeypatch.setattr(module, "share", reached)
     monkeypatch.setattr(pooling, "share", reached)
     monkeypatch.setattr(windows, "compiled_pool", reached)

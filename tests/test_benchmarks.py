@@ -162,8 +162,9 @@ def test_every_pass_is_lectcode_s_own(name):
             "grad_filters": lambda: reference.conv2d_grad_filters(arrays.G, arrays.I, layer.kernel, **slide),
         }[name]()
     else:
-        function = getattr(reference, f"{kind}_pool2d" + "_backward" * (way == "backward"))
-        given = (arrays.G, arrays.I) if way == "backward" else (arrays.I,)
+        back = way != "forward"  # "training" goes both ways and returns what backward returns
+        function = getattr(reference, f"{kind}_pool2d" + "_backward" * back)
+        given = (arrays.G, arrays.I) if back else (arrays.I,)
         expected = function(*given, layer.kernel, layer.stride, layer.padding)
     agreement.difference(name, layer, 2, result, expected)
 
@@ -289,6 +290,15 @@ def test_committed_results_are_complete(path):
         assert [{**a, "geometric mean": 0} for a in again] == [{**e, "geometric mean": 0} for e in run["summary"]]
         means = [[e["geometric mean"] for e in entries] for entries in (again, run["summary"])]
         assert means[0] == pytest.approx(means[1], rel=1e-3)
+
+
+def test_the_committed_training_is_whole():
+    run = data.benchmark("amd-epyc-2-cores-training")
+    settings = {(row["dtype"], row["N"], row["threads"]) for row in run["rows"]}
+    assert len(settings) == len(run["rows"]) == 2 * 4 * 2
+    assert [entry["seed"] for entry in run["trained"]] == list(range(5))  # none picked, none left out
+    assert all(0 < entry["right"] <= entry["of"] == 360 for entry in run["trained"])
+    assert all(row["ratio"]["PyTorch"] > 0 for row in run["rows"])
 
 
 def test_the_chapter_reads_the_committed_run():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lectcode
-from lectcode import reference
+from lectcode import conv, reference
 from lectcode.kernels import ALGORITHMS
 from tests import tolerance
 from tests.geometry import CONVS, DTYPES, convs, dtypes, integers, reals, seeds
@@ -68,6 +68,14 @@ def test_equals_the_definition_in_the_corners(case, dtype, algorithm):
 @given(case=convs(), dtype=dtypes, seed=seeds)
 def test_equals_the_definition(case, dtype, seed, algorithm):
     check_all_passes(case, dtype, seed, algorithm)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [(16, 16), (16, 17)], ids=["small maps", "large maps"])
+def test_the_gradient_of_the_bias_is_exact_in_either_order(size, dtype):
+    assert (size[0] * size[1] <= conv.SMALL) == (size == (16, 16))
+    G = integers(np.random.default_rng(0), 3, 2, *size, dtype=dtype)
+    assert_equal(lectcode.conv2d_grad_bias(G), reference.conv2d_grad_bias(G), dtype)
 
 
 @algorithms

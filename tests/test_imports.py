@@ -106,8 +106,8 @@ before = set(sys.modules)
 import lectcode
 more = {name.partition(".")[0] for name in set(sys.modules) - before} - {"lectcode"}
 print(sorted(more - set(sys.stdlib_module_names)))
-from lectcode.kernels import direct, gemm, gemm_filters, narrow, panels, pooling, windows
-for module in (direct, gemm, gemm_filters, narrow, panels, pooling, windows):
+from lectcode.kernels import direct, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, windows
+for module in (direct, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, windows):
     for name, kernel in vars(module).items():
         if hasattr(kernel, "py_func"):
             assert kernel.signatures == [], name

@@ -65,6 +65,18 @@ def test_linear_equals_its_definition(N, C_in, C_out, seed):
     np.testing.assert_array_equal(layer.gradients["B"], dB)
 
 
+@pytest.mark.parametrize("N", [0, 1, 50, 128, 900])
+def test_a_product_in_parts_is_exact(N):
+    """Of one part, of several, and too large for parts."""
+    rng = np.random.default_rng(N)
+    layer = nn.Linear(512, 10, rng=rng, dtype=np.float64)
+    F, B, I, G = whole(rng, 10, 512), whole(rng, 10), whole(rng, N, 512), whole(rng, N, 10)
+    layer.parameters = {"F": F, "B": B}
+    np.testing.assert_array_equal(layer.forward(I), np.einsum("ni,oi->no", I, F) + B)
+    np.testing.assert_array_equal(layer.backward(G), np.einsum("no,oi->ni", G, F))
+    np.testing.assert_array_equal(layer.gradients["F"], np.einsum("no,ni->oi", G, I))
+
+
 def test_relu_equals_its_definition_and_is_zero_at_the_kink():
     rng = np.random.default_rng(0)
     I, G = whole(rng, 3, 2, 4, 5), whole(rng, 3, 2, 4, 5) + 10
@@ -199,7 +211,7 @@ def test_training_is_repeatable():
     for _ in range(2):
         rng = np.random.default_rng(9)
         network = nn.digit_network(rng=rng)
-        losses = list(nn.train(network, I[:100] / 16, t[:100], rng=rng, epochs=2))
+        losses = list(nn.train(network, I[:8] / 16, t[:8], rng=rng, epochs=2, size=5))
         results.append((losses, network.parameters["6.F"].tobytes()))
     assert results[0] == results[1]
 
@@ -291,9 +303,11 @@ def spoil(path, kind):
         arrays["6.F"] = arrays["6.F"].T
     elif kind == "dtype":
         arrays["6.B"] = arrays["6.B"].astype(np.float32)
+    elif kind == "byte order":
+        arrays["0.B"] = arrays["0.B"].astype(">f8")
     elif kind == "objects":
         arrays["0.B"] = np.array([None, 1, 2], object)
-    if kind in ("missing", "unknown", "shape", "dtype", "objects"):
+    if kind in ("missing", "unknown", "shape", "dtype", "byte order", "objects"):
         np.savez(path, **arrays)
     elif kind == "cut off":
         path.write_bytes(blob[: len(blob) // 2])
@@ -314,6 +328,7 @@ FAULTS = {
     "unknown": r"does not fit this network: it has the unknown parameters \['9.F'\]",
     "shape": r"does not fit this network: 6.F has shape \(56, 6\), here it is \(6, 56\)",
     "dtype": "does not fit this network: 6.B has dtype float32, here it is float64",
+    "byte order": "does not fit this network: 0.B has dtype >f8, here it is float64",
     "objects": "is not a readable .npz file: Object arrays cannot be loaded",
     "cut off": "is not a readable .npz file: File is not a zip file",
     "empty": "is not a readable .npz file: No data left in file",
@@ -333,6 +348,33 @@ def test_a_wrong_file_is_refused_and_changes_nothing(saved, kind):
         other.load(path)
     for name, array in other.parameters.items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def damaged(blob, rng):
+    """Every beginning of a file, and the file with one bit turned in every byte."""
+    for i in range(len(blob)):
+        yield blob[:i]
+        yield blob[:i] + bytes([blob[i] ^ 1 << rng.integers(8)]) + blob[i + 1 :]
+
+
+def test_no_damage_gets_through(tmp_path):
+    """What a damaged file gives is an error of the promised kind, or, if only dates and the like are hit, the truth."""
+    rng, path, refused = np.random.default_rng(0), tmp_path / "network.npz", 0
+    saved, other = (nn.Sequential(nn.Linear(2, 3, rng=rng)) for _ in range(2))
+    saved.save(path)
+    before = {name: array.copy() for name, array in other.parameters.items()}
+    for blob in damaged(path.read_bytes(), rng):
+        path.write_bytes(blob)
+        try:
+            other.load(path)
+            expected, message = saved.parameters, str(path)
+        except ValueError as error:
+            expected, message, refused = before, str(error), refused + 1
+        assert message.startswith(str(path))
+        for name, array in other.parameters.items():
+            np.testing.assert_array_equal(array, expected[name])
+            array[...] = before[name]
+    assert refused > len(blob)  # every beginning and some bits
 
 
 def test_a_missing_file_says_so(tmp_path):

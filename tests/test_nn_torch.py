@@ -1,11 +1,20 @@
 """The same network, first weights and batches in PyTorch: the same loss, step after step."""
 
+import os
+
 import numpy as np
 import pytest
 
 from lectcode import data, nn
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r tests/requirements-peers.txt")
+pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r tests/requirements-peers.txt")
+
+import torch
+
+from benchmarks.train_digits import twin
+
+if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+    pytest.skip("training takes minutes without compiled kernels", allow_module_level=True)
 
 STEPS = 100
 
@@ -17,23 +26,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def twin(network):
-    """The digit network in PyTorch, with the same numbers in it."""
-    peer = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 16, 3, padding=1),
-        torch.nn.ReLU(),
-        torch.nn.Conv2d(16, 32, 3, padding=1),
-        torch.nn.ReLU(),
-        torch.nn.MaxPool2d(3, stride=2, padding=1),
-        torch.nn.Flatten(),
-        torch.nn.Linear(512, 10),
-    ).double()
-    with torch.no_grad():
-        for parameter, array in zip(peer.parameters(), network.parameters.values(), strict=True):
-            parameter.copy_(torch.tensor(array))
-    return peer
 
 
 OPTIMISERS = {
@@ -54,7 +46,7 @@ def both_losses(ours, theirs, *, spoil=False):
     I = I.astype(np.float64) / 16
     rng = np.random.default_rng(0)
     network = nn.digit_network(rng=rng, dtype=np.float64)
-    peer = twin(network)
+    peer = twin(network, np.float64)
     if spoil:
         network.parameters["2.F"][0, 0, 0, 0] += 1e-9
     optimiser, peer_optimiser = ours(network), theirs(peer)

@@ -7,7 +7,8 @@ import pytest
 
 import lectcode
 from lectcode import reference, shapes
-from lectcode.kernels import pooling, quarters
+from lectcode.kernels import abreast, average, maximum, pooling, quarters
+from lectcode.kernels.simd import lanes
 from tests.geometry import DTYPES, integers
 
 GEOMETRIES = [(K, S, P) for K, S in product(range(1, 6), repeat=2) for P in range(K // 2 + 1)]
@@ -27,6 +28,15 @@ def check_max(I, **keywords):
     np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords))
 
 
+@pytest.fixture(params=["abreast", "one by one"])
+def route(request, monkeypatch):
+    """Send all floats one way, however many planes there are."""
+    monkeypatch.setattr(
+        pooling, "abreast_applies", lambda count, dtype: dtype.kind == "f" and request.param == "abreast"
+    )
+
+
+@pytest.mark.usefixtures("route")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_kernel_stride_and_padding(dtype):
     """Both axes go through all pairs of kernel and stride, each with another partner."""
@@ -45,6 +55,7 @@ def test_every_kernel_stride_and_padding(dtype):
             )
 
 
+@pytest.mark.usefixtures("route")
 @pytest.mark.parametrize("W", [31, 32, 33, 47, 64, 65, 95])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_rows_around_the_length_of_a_block(W, dtype):
@@ -61,6 +72,7 @@ def test_many_bands():
             check_max(few_values(rng, *shape, dtype=np.float32), **keywords)
 
 
+@pytest.mark.usefixtures("route")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kernel_size", [2, 3])
 def test_special_numbers_everywhere(dtype, kernel_size):
@@ -74,6 +86,7 @@ def test_special_numbers_everywhere(dtype, kernel_size):
             check_max(I, kernel_size=kernel_size, stride=1, padding=padding)
 
 
+@pytest.mark.usefixtures("route")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_windows_far_larger_than_the_image(dtype):
     """A frame around the image would be large here, and no memory is spent on one."""
@@ -81,6 +94,72 @@ def test_windows_far_larger_than_the_image(dtype):
     geometry = shapes.pool_geometry((3, 4), 2, 1, keywords["padding"], 500)
     assert not pooling.dense(geometry)
     check_max(few_values(np.random.default_rng(0), 2, 3, 3, 4, dtype=dtype), **keywords)
+
+
+def both_ways(monkeypatch, function, *arguments, **keywords):
+    """Return what a function computes for planes abreast, and for planes one by one."""
+    results = []
+    for together in (True, False):
+        monkeypatch.setattr(pooling, "abreast_applies", lambda count, dtype, together=together: together)
+        results.append(function(*arguments, **keywords))
+    return results
+
+
+LAYERS = [
+    ((6, 7), {"kernel_size": 3, "stride": 1, "padding": 1}),
+    ((9, 5), {"kernel_size": (4, 3), "stride": (3, 2), "padding": ((3, 1), (0, 2)), "ceil_mode": True}),
+    ((8, 8), {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+    ((7, 7), {"kernel_size": 7}),
+    ((3, 2), {"kernel_size": 2, "stride": 1}),  # planes smaller than a vector
+    ((12, 6), {"kernel_size": (5, 1), "stride": (1, 4), "padding": (2, 0)}),
+    ((11, 5), {"kernel_size": 2, "stride": (6, 3)}),  # bands that no window reaches
+]
+
+
+@pytest.mark.parametrize("vectors", [abreast.VECTORS, 40])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("size", "keywords"), LAYERS)
+def test_any_number_of_planes(vectors, dtype, size, keywords, monkeypatch):
+    """Groups that are full and not, in one part and in bands, equal the same planes one by one."""
+    monkeypatch.setattr(abreast, "VECTORS", vectors)
+    rng, full = np.random.default_rng(0), lanes(dtype)
+    for count in (1, 2 * full + 1):
+        I = few_values(rng, 1, count, *size, dtype=dtype)
+        for forward, backward in (
+            (lectcode.max_pool2d, lectcode.max_pool2d_backward),
+            (lectcode.avg_pool2d, lectcode.avg_pool2d_backward),
+        ):
+            O, expected = both_ways(monkeypatch, forward, I, **keywords)
+            np.testing.assert_array_equal(O, expected)  # the sums are exact, and are rounded once
+            G = integers(rng, *O.shape, dtype=dtype)
+            exact = {"divisor_override": 1} if forward is lectcode.avg_pool2d else {}
+            dI, expected = both_ways(monkeypatch, backward, G, I, **keywords, **exact)
+            np.testing.assert_array_equal(dI, expected)
+
+
+def test_a_dilated_window_abreast(monkeypatch):
+    rng = np.random.default_rng(0)
+    keywords = {"kernel_size": (3, 2), "stride": (2, 1), "padding": ((3, 1), (2, 0)), "dilation": (2, 3)}
+    for vectors in (abreast.VECTORS, 40):
+        monkeypatch.setattr(abreast, "VECTORS", vectors)
+        check_max(few_values(rng, 1, lanes(np.float32), 11, 9, dtype=np.float32), **keywords)
+
+
+def test_when_planes_are_abreast(monkeypatch):
+    """At least half a vector of planes of floats; without them the loops of one plane run."""
+    half = lanes(np.float32) // 2
+    assert pooling.abreast_applies(half, np.dtype(np.float32))
+    assert not pooling.abreast_applies(half - 1, np.dtype(np.float32))
+    assert not pooling.abreast_applies(1000, np.dtype(np.int64))
+    calls = []
+    monkeypatch.setattr(pooling, "share", lambda kernel, *_, **__: calls.append(kernel))
+    for count in (half, half - 1):
+        I = np.zeros((1, count, 6, 6), np.float32)
+        G = np.zeros((1, count, 2, 2), np.float32)
+        lectcode.max_pool2d(I, 3), lectcode.max_pool2d_backward(G, I, 3)
+        lectcode.avg_pool2d(I, 3), lectcode.avg_pool2d_backward(G, I, 3)
+    assert calls[:4] == [abreast.forward, abreast.backward] * 2
+    assert calls[4:] == [maximum.forward, pooling._max_backward, average.forward, average.backward]
 
 
 def test_when_a_window_is_a_quarter():

@@ -3,16 +3,23 @@
 `python -m tools.notebooks` executes every page and writes its twin; `--check` only compares, runs nothing, and fails
 where a twin is missing, differs from its source or was not executed. Two runs write the same bytes: cells get fixed
 ids, times are not recorded, and only the kernel's name is kept of the metadata.
+
+Jupyter and Colab know no directives. So a twin holds the code of the package that its page includes; and captions, and
+the words that say where an exercise and its solution begin, stand in it once more, in a class that websites hide.
 """
 
 import argparse
+import html
+import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jupytext
 import nbformat
 import yaml
 from nbclient import NotebookClient
+from sphinx.directives.code import LiteralIncludeReader
 from tqdm import tqdm
 
 BOOK = Path(__file__).resolve().parents[1]
@@ -25,6 +32,9 @@ import sys
 if "google.colab" in sys.modules:
     {install}"""
 COLAB_METADATA = {"tags": ["remove-cell"], "cellView": "form", "jupyter": {"source_hidden": True}}
+IN_JUPYTER = '<p class="d-none">{}</p>'  # Bootstrap, which the site's theme brings, does not display this class
+GATE = re.compile(r"^```\{(exercise|solution)-start\}.*?^```$", re.M | re.S)
+INCLUDE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.M)
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -47,9 +57,45 @@ def sources(book=BOOK):
     return [book / "intro.md", *sorted((book / "chapters").glob("*.md"))]
 
 
+def included(text, folder):
+    """Return Markdown with each included piece of code in place of its directive."""
+
+    def code(directive):
+        options = yaml.safe_load(re.sub(r"(?m)^:", "", directive[2])) or {}
+        reader = LiteralIncludeReader(str(folder / directive[1]), options, SimpleNamespace(source_encoding="utf-8"))
+        return f"```python\n{reader.read()[0].rstrip()}\n```"
+
+    return INCLUDE.sub(code, text)
+
+
+def caption(cell):
+    """Return the caption of a cell's figure as Jupyter shows it, with its formulas; None without a figure."""
+    figure = cell.metadata.get("mystnb", {}).get("figure")
+    if figure is None:
+        return None
+    words = html.escape(re.sub(r"\{\w+\}", "", " ".join(figure["caption"].split())), quote=False)
+    text = re.sub("`([^`]*)`", r"<code>\1</code>", words)
+    return nbformat.v4.new_markdown_cell(IN_JUPYTER.format(f"<b>{figure['name']}.</b> {text}"))
+
+
+def begun(text):
+    """Return Markdown with a word behind each directive that begins an exercise or a solution."""
+    return GATE.sub(lambda gate: f"{gate[0]}\n\n" + IN_JUPYTER.format(f"<b>{gate[1].title()}.</b>"), text)
+
+
+def for_jupyter(cells, folder):
+    """Return a page's cells with what Jupyter and Colab would not show."""
+    shown = []
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = included(begun(cell.source), folder)
+        shown += filter(None, (cell, caption(cell)))
+    return shown
+
+
 def read_source(source, address):
     """Return the notebook, not executed, that a page's `.md` stands for."""
-    cells = jupytext.read(source).cells
+    cells = for_jupyter(jupytext.read(source).cells, source.parent)
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
     has_code = any(cell.cell_type == "code" for cell in cells)
     notebook.cells = [colab_cell(address), *cells] if has_code else cells

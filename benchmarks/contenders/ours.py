@@ -14,7 +14,9 @@ def prepare(pass_name, layer, arrays, algorithm="auto"):
         window = layer.kernel, layer.stride, layer.padding, 1, layer.ceil_mode
         if pass_name == "max_forward":
             return partial(lectcode.max_pool2d, I, *window)
-        return partial(lectcode.max_pool2d_backward, G, I, *window)
+        if pass_name == "max_backward":
+            return partial(lectcode.max_pool2d_backward, G, I, *window)
+        return partial(_train, G, I, *window)
     if pass_name.startswith("avg"):
         window = layer.kernel, layer.stride, layer.padding, layer.ceil_mode
         if pass_name == "avg_forward":
@@ -27,3 +29,9 @@ def prepare(pass_name, layer, arrays, algorithm="auto"):
     if pass_name == "grad_input":
         return partial(lectcode.conv2d_grad_input, G, arrays.F, layer.size, **slide)
     return partial(lectcode.conv2d_grad_filters, G, I, layer.kernel, **slide)
+
+
+def _train(G, I, *window):
+    """Pool as a training step does: forward, and later backward, which finds the winners again."""
+    lectcode.max_pool2d(I, *window)
+    return lectcode.max_pool2d_backward(G, I, *window)

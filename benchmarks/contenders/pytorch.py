@@ -1,5 +1,7 @@
 """PyTorch, through its operators without autograd, so that only the wanted gradient is computed."""
 
+from functools import partial
+
 import torch
 
 NAME = "PyTorch"
@@ -14,6 +16,8 @@ def prepare(pass_name, layer, arrays, threads):
         window = layer.kernel, layer.stride, layer.padding, (1, 1), layer.ceil_mode
         if pass_name == "max_forward":
             return _without_autograd(aten.max_pool2d.default, I, *window)
+        if pass_name == "max_training":
+            return partial(_train, G, I, *window)
         _, winners = aten.max_pool2d_with_indices.default(I, *window)  # kept from going forward, not timed
         return _without_autograd(aten.max_pool2d_with_indices_backward.default, G, I, *window, winners)
     if pass_name.startswith("avg"):
@@ -38,3 +42,11 @@ def _without_autograd(operator, *arguments, pick=None):
         return result if pick is None else result[pick]
 
     return call
+
+
+@torch.no_grad()
+def _train(G, I, *window):
+    """Pool as a training step does: forward, keeping the winners, and later backward."""
+    aten = torch.ops.aten
+    _, winners = aten.max_pool2d_with_indices.default(I, *window)
+    return aten.max_pool2d_with_indices_backward.default(G, I, *window, winners)

@@ -6,6 +6,8 @@ from matplotlib.patches import Polygon
 
 from lectcode.figures.canvas import BLUE, INK, ORANGE, outline, sheet, styled, subplots
 
+TITLE = 15  # points, over a wide picture: still legible where a phone shows the figure at a third of its width
+
 
 def _show(ax, picture, limits):
     """Draw a (H, W) or (3, H, W) array, black at the first limit and white at the second; values beyond are clipped."""
@@ -36,7 +38,7 @@ def pictures(rows, *, limits=(0, 255), width=8.5):
     for line, row in zip(axes, rows, strict=True):
         for ax, (title, picture) in zip(line, row.items(), strict=False):
             _show(ax, picture, limits)
-            ax.set_title(title)
+            ax.set_title(title, fontsize=TITLE if columns < 4 else None)
     return figure
 
 
@@ -65,7 +67,7 @@ def tilings(picture, masks, sizes, *, width=8.5):
             for left in range(0, W - K + 1, S):
                 outline(ax, top - 0.5, left - 0.5, K, K, BLUE, line=1.3, halo=1.3)
         outline(ax, -0.5, -0.5, K, K, BLUE, line=4)
-        ax.set_title(title)
+        ax.set_title(title, fontsize=TITLE if len(masks) < 4 else None)
         ax.axis("off")
     return figure
 

@@ -93,6 +93,8 @@ def ratios(groups, *, xlabel, width=8.5):
         ax.plot([mean, mean], [place - 0.34, place + 0.34], color=INK, linewidth=3)
         ax.annotate(f"{mean:.2f}", (1.01, place), xycoords=("axes fraction", "data"), va="center")
     ax.set(xscale="log", xlabel=xlabel)
+    left, right = ax.get_xlim()
+    ax.set_xlim(min(left, 0.48), max(right, 2.1))  # even if all are near 1, their distance can be read
     ticks = [t for t in (0.1, 0.25, 0.5, 1, 2, 4, 10, 25, 100) if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]]
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
     ax.minorticks_off()

@@ -2,6 +2,8 @@
 
 The columns of all windows of a row are summed together, along contiguous rows, which the compiler turns into vector
 instructions. What lies outside the input is not visited.
+
+This serves integers, and planes that are too few to be worked on together (`abreast`).
 """
 
 import numpy as np

@@ -9,6 +9,7 @@ one splat of A fill 28 of the 32 registers of AVX-512 and NEON; with the 16 of A
 independent sums also hide that one multiply-add takes four cycles.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
@@ -30,7 +31,7 @@ ROWS = 8 if REGISTERS == 32 else 4
 VECTORS = 3
 
 
-def _keep_rolled(branch):
+def keep_rolled(branch):
     """Forbid LLVM to unroll the loop that ends in this branch: two steps at once need more registers than there are."""
     module = branch.module
     disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
@@ -47,9 +48,8 @@ def block(rows, vectors):
         A[r, k] stands at A[a + r row + columns[i + k]]       C[r, :] at C[c + r pitch :]
         B[k, :] at B[b + lines[j + k] :]                      D[r] at D[d + r]
 
-    so that A and B need not be copied where tables say where their numbers are. If `add`, the sums are added to C
-    instead
-    of written. K is at least 1.
+    so that A and B need not be copied where tables say where their numbers are. `row` may be a table too: then row r
+    begins at A[a + row[r]]. If `add`, the sums are added to C instead of written. K is at least 1.
     """
 
     @intrinsic
@@ -59,10 +59,16 @@ def block(rows, vectors):
 
         def emit(context, builder, signature, arguments):
             K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add = arguments
-            A_type, columns_type, B_type, lines_type, C_type, D_type = (signature.args[i] for i in (1, 4, 6, 8, 10, 13))
+            A_type, row_type, columns_type, B_type, lines_type, C_type, D_type = (
+                signature.args[i] for i in (1, 3, 4, 6, 8, 10, 13)
+            )
             V, number = vector.llvm, vector.llvm.element
             A_0 = address(context, builder, A_type, A, a)
-            A_rows = [builder.gep(A_0, [builder.mul(row, INDEX(r))]) for r in range(rows)]
+            if row_type == index:
+                distances = [builder.mul(row, INDEX(r)) for r in range(rows)]
+            else:
+                distances = [builder.load(address(context, builder, row_type, row, INDEX(r))) for r in range(rows)]
+            A_rows = [builder.gep(A_0, [distance]) for distance in distances]
             B_0 = address(context, builder, B_type, B, b)
             column = address(context, builder, columns_type, columns, i)
             line = address(context, builder, lines_type, lines, j)
@@ -91,7 +97,7 @@ def block(rows, vectors):
                 for v in range(vectors):
                     sums[r][v].add_incoming(start[r], before)
                     sums[r][v].add_incoming(new[r][v], loop)
-            _keep_rolled(builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done))
+            keep_rolled(builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done))
 
             builder.position_at_end(done)
             C_0 = address(context, builder, C_type, C, c)
@@ -118,7 +124,7 @@ def block(rows, vectors):
             index,
             A,
             index,
-            index,
+            row if isinstance(row, types.Array) else index,
             columns,
             index,
             B,
@@ -138,8 +144,9 @@ def block(rows, vectors):
         width = vectors * lanes(C.dtype)
         for r in range(rows):
             sums = within(D, d + r, 1).repeat(width)
+            distance = within(row, r, 1)[0] if isinstance(row, np.ndarray) else r * row
             for k in range(K):
-                sums += within(A, a + r * row + within(columns, i + k, 1)[0], 1)[0] * within(
+                sums += within(A, a + distance + within(columns, i + k, 1)[0], 1)[0] * within(
                     B, b + within(lines, j + k, 1)[0], width
                 )
             result = within(C, c + r * pitch, width)
@@ -149,4 +156,3 @@ def block(rows, vectors):
 
 
 multiply_add_1, multiply_add_2, multiply_add_3 = (block(ROWS, vectors) for vectors in (1, 2, 3))
-multiply_add_row = block(1, VECTORS)

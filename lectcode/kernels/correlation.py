@@ -21,6 +21,7 @@ from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import BYTES
 
 DEPTH = 192  # rows of a panel
+MANY = 16  # blocks of rows that make up for a copy which is too long
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
 WORTH_PACKING = 800  # pixels that use packed filters
@@ -213,7 +214,9 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     if padded:
         step_bytes = channels * y.phases * x.phases * width * itemsize
         fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)
-        images = max(1, min(images, SECOND_LEVEL // (step_bytes * (steps + y.reach))))
+        # so many filters wait for the pixels that no tile may be half full, even if the copy leaves the cache
+        least = -(-TILES * tile // pixels) if packed and blocks >= MANY and len(y.parts) == 1 else 1
+        images = max(1, min(images, max(least, SECOND_LEVEL // (step_bytes * (steps + y.reach)))))
         bands = max(bands, -(-steps // fit))
     band = -(-steps // bands)
     if columns == 1 and bands > 1:

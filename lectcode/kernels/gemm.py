@@ -7,7 +7,8 @@ panel that stays in the nearest caches, and uses it for all filters. Where there
 more than
 it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows is thrown away.
 
-The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`.
+The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`. Where groups are many or
+filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
 
 The gradient of the filters is a product over all pixels: G, a C_out x (H_out W_out) matrix, times the transposed
 matrix of
@@ -19,7 +20,7 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import get_num_threads, njit
 
-from lectcode.kernels import direct, narrow
+from lectcode.kernels import direct, grouped, narrow, pointwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import (
     DEPTH,
@@ -41,24 +42,32 @@ def forward(I, F, B, geometry, O):
         return
     if matrices := one_window(geometry):
         I, F, geometry = pixels_as_channels(I), pixels_as_channels(F), matrices
-    C_out, channels = F.shape[:2]
-    plan = plan_forward(I.shape[0], C_out // geometry.groups, channels, geometry, I.itemsize, get_num_threads())
-    _product(I, F, B, plan, O)
+    rows, channels = F.shape[0] // geometry.groups, F.shape[1]
+    if pointwise.applies(geometry, rows, I.dtype):
+        pointwise.forward(I, F, B, geometry, O)
+    elif grouped.chooses(geometry, rows, channels, I.dtype):
+        grouped.forward(I, F, B, geometry, O)
+    else:
+        plan = plan_forward(I.shape[0], rows, channels, geometry, I.itemsize, get_num_threads())
+        _product(I, F, B, plan, O)
 
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
     # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(F.sum())
-    if G.size == 0 or F.size == 0 or dI.size == 0 or not finite:
+    if G.size == 0 or F.size == 0 or dI.size == 0 or not np.isfinite(F).all():
         direct.grad_input(G, F, geometry, dI)
         return
     if matrices := one_window(geometry):
         F, geometry, dI = pixels_as_channels(F), matrices, pixels_as_channels(dI)
-    C_out, channels = F.shape[:2]
-    plan = plan_grad_input(G.shape[0], channels, C_out // geometry.groups, geometry, G.itemsize, get_num_threads())
-    _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+    rows, channels = F.shape[1], F.shape[0] // geometry.groups
+    if pointwise.applies(geometry, rows, G.dtype):
+        pointwise.grad_input(G, F, geometry, dI)
+    elif grouped.chooses(geometry, rows, channels, G.dtype):
+        grouped.grad_input(G, F, geometry, dI)
+    else:
+        plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
+        _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
 
 
 def refusal(dtype, geometry):

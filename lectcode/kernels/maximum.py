@@ -8,14 +8,15 @@ a window would reach across the end of a row: those maxima are never looked at. 
 row, above all where rows are short.
 
 Outside the image stands a pixel of the same window that lies inside, so no window needs to know where the image ends:
-a pixel that is there twice changes neither a maximum nor, since it brings its position along, where the maximum is.
+a pixel that is there twice does not change a maximum.
+
+This serves integers, and planes that are too few to be worked on together (`abreast`).
 """
 
 import numpy as np
 from numba import njit
 
 BAND = 2048  # numbers that are worked on together: two such lines fit into any first cache
-WIDE = 64  # rows so long that stopping at each of them costs nothing
 
 
 @njit(nogil=True, cache=True)
@@ -108,54 +109,3 @@ def forward(I, kernel_size, stride, dilation, before, O, first, last):
                 else:
                     for w in range(W_out):
                         line[w] = picked[w * S_w]
-
-
-@njit(nogil=True, cache=True)
-def _key(bits, position):
-    """Return one integer that is larger for larger numbers and, of equal ones, for earlier positions.
-
-    `bits` are the 32 bits of a float, as an integer. Integers compare like the floats with the same bits, but negative
-    ones the other way round; a NaN is made the largest, and -0.0 equal to 0.0.
-    """
-    b = np.int64(bits)
-    order = b ^ ((b >> 63) & 0x7FFFFFFF)
-    order = 0 if order == -1 else order
-    order = 0x7FFFFFFF if (b & 0x7FFFFFFF) > 0x7F800000 else order
-    return (order << 32) | (0xFFFFFFFF - position)
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def backward(G, bits, kernel_size, stride, dilation, before, dI, first, last):
-    """Write the gradients of planes first, ..., last - 1; `bits` is the float32 input, read as integers."""
-    (K_h, K_w), (S_h, S_w), (D_h, D_w) = kernel_size, stride, dilation
-    H, W = bits.shape[1:]
-    H_out, W_out = G.shape[1:]
-    frame_size = frame_of((H_out, W_out), kernel_size, stride, dilation)
-    framed = before[0] > 0 or before[1] > 0 or frame_size[0] > H or frame_size[1] > W
-    pitch, span = frame_size[1] if framed else W, (K_h - 1) * D_h
-    keys = np.empty(H * W, np.int64)
-    frame = np.empty(frame_size[0] * frame_size[1] if framed else 0, np.int64)
-    band = 1 if pitch > WIDE else max(1, min(H_out, (BAND // pitch - span) // S_h + 1))
-    room = ((band - 1) * S_h + span + 1) * pitch
-    one, two = np.empty(room, np.int64), np.empty(room, np.int64)
-    solid = K_w == pitch and D_h == 1 and D_w == 1  # whole rows: a window is one stretch of the line
-    for plane in range(first, last):  # plane alone writes dI[plane]
-        x, pixels = keys, bits[plane].reshape(H * W)
-        for p in range(H * W):
-            keys[p] = _key(pixels[p], p)
-        if framed:
-            _surround(keys.reshape(H, W), frame_size, dilation, before, frame)
-            x = frame
-        d = dI[plane].reshape(H * W)
-        d[:] = 0
-        for h_0 in range(0, H_out, band):
-            rows = min(band, H_out - h_0)
-            reach = (rows - 1) * S_h * pitch + (W_out - 1) * S_w + 1
-            axes = (K_h, D_h * pitch, reach + (K_w - 1) * D_w), (K_w, D_w, reach)
-            if solid:
-                axes = (K_h * K_w, 1, reach), (1, 1, reach)
-            maxima = _slide(x[h_0 * S_h * pitch :], axes, one, two)
-            for h in range(rows):
-                g, picked = G[plane, h_0 + h], maxima[h * S_h * pitch :]
-                for w in range(W_out):
-                    d[0xFFFFFFFF - (picked[w * S_w] & 0xFFFFFFFF)] += g[w]

@@ -1,21 +1,19 @@
-"""Products with few filters per group: depthwise and grouped convolutions, and their gradients.
+"""Products with few filters and too few groups to run vectors across them, and their gradients.
 
 With few filters nothing that is packed would be used often enough, and a block of the micro-kernel would be mostly
-idle. So
-vectors run along the rows of the padded planes themselves, for one filter at a time:
+idle. So vectors run along the rows of the padded planes themselves, for one filter at a time:
 
     for each vector of outputs: sum over k of F[k] times the vector that filter element k meets
 
 Four rows are computed at once: their sums are independent, so the processor need not wait for one multiply-add to
-begin the
-next, and each F[k] is read once for all four.
+begin the next, and each F[k] is read once for all four.
 
 In the gradient of the filters the vectors run along pixels too, and the sums of three filter elements are kept at
-once. A
-row's last vector reaches past its end, where G is filled up with zeros. What X has there must not matter, but 0 inf
-is NaN:
-so results that are not finite are computed again by "direct".
+once. A row's last vector reaches past its end, where G is filled up with zeros. What X has there must not matter, but
+0 inf is NaN: so results that are not finite are computed again by "direct".
 """
+
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -23,7 +21,7 @@ from numba import njit
 from lectcode.kernels import direct
 from lectcode.kernels.correlation import forward_axis
 from lectcode.kernels.panels import pad_plane
-from lectcode.kernels.simd import BYTES, lanes, load, splat, store
+from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
 
 AT_ONCE = 4  # rows
@@ -32,7 +30,7 @@ AT_ONCE = 4  # rows
 @njit(nogil=True, cache=True)
 def correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     results = workspace[: AT_ONCE * L]
     padded = workspace[AT_ONCE * L :]
     for task in range(first, last):
@@ -96,6 +94,18 @@ def correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
 
 def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
+    rows, channels = dF.shape[0] // geometry.groups, dF.shape[1]
+    sizes, lines, workspace = plan_grad_filters(G.shape[0], rows, channels, geometry, G.itemsize)
+    arguments = G.reshape(-1), I.reshape(-1), sizes, lines, dF.reshape(-1)
+    tasks, work = geometry.groups * channels, G.size * dF[:1].size
+    share(_grad_filters, tasks, work, *arguments, workspace=(workspace, G.dtype))
+    if not np.isfinite(dF).all():
+        direct.grad_filters(G, I, geometry, dF)
+
+
+@lru_cache(512)
+def plan_grad_filters(N, rows, channels, geometry, itemsize):
+    """Return the sizes, where the pixels stand that each filter element meets at step 0, and the workspace's size."""
     y, x = (
         forward_axis(*axis)
         for axis in zip(
@@ -108,32 +118,28 @@ def grad_filters(G, I, geometry, dF):
             strict=True,
         )
     )
-    L, rows = lanes(G.dtype), dF.shape[0] // geometry.groups
-    extent = y.steps + y.reach, -(-x.steps // L) * L + x.reach
+    L = BYTES // itemsize
+    wide = -(-x.steps // L) * L
+    extent = y.steps + y.reach, wide + x.reach
     lines = [
         ((f * x.phases + g) * extent[0] + y_shift) * extent[1] + x_shift
         for _, y_shift, f in y.parts[0][3]
         for _, x_shift, g in x.parts[0][3]
     ]
     sizes = (
-        *(G.shape[0], geometry.groups, rows, dF.shape[1]),
+        *(N, geometry.groups, rows, channels),
         *((y.size, x.size), (y.corner, x.corner), (y.stride, x.stride), (y.phases, x.phases), extent),
         *(y.steps, x.steps),
     )
     plane = y.phases * x.phases * extent[0] * extent[1]
-    workspace = y.steps * -(-x.steps // L) * L * rows + plane + L
-    arguments = G.reshape(-1), I.reshape(-1), sizes, np.array(lines), dF.reshape(-1)
-    tasks = geometry.groups * dF.shape[1]
-    share(_grad_filters, tasks, G.size * dF[:1].size, *arguments, workspace=(workspace, G.dtype))
-    if not np.isfinite(dF).all():
-        direct.grad_filters(G, I, geometry, dF)
+    return sizes, np.array(lines), y.steps * wide * rows + plane + L
 
 
 @njit(nogil=True, cache=True)
 def _grad_filters(G, X, sizes, lines, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: all filters of one group, for one channel."""
     N, groups, rows, channels, size, corner, stride, phases, extent, steps, columns = sizes
-    L = BYTES // X.itemsize
+    L = lanes_of(X)
     taps, pitch = lines.size, extent[1]
     wide = (columns + L - 1) // L * L
     lines_of_G = steps * wide

@@ -1,14 +1,14 @@
-"""Max and average pooling. The images arrive as planes: (N, C, H, W) read as (N C, H, W), one task a plane.
+"""Max and average pooling. The images arrive as planes: (N, C, H, W) read as (N C, H, W).
 
 Here also stand the plain loops of max pooling. They choose the winner of a window and move one number along that
-choice: from the winner to the output going forward, from the output to the winner going back. They serve where the
-loops of `maximum` do not apply.
+choice: from the winner to the output going forward, from the output to the winner going back. They serve where no
+faster loops apply.
 """
 
-import numpy as np
 from numba import njit
 
-from lectcode.kernels import average, maximum, quarters
+from lectcode.kernels import abreast, average, maximum, quarters
+from lectcode.kernels.simd import lanes
 from lectcode.kernels.threads import share
 
 
@@ -17,9 +17,10 @@ def planes(array):
     return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
 
 
-def work(image, pixel):
-    """Weigh a call by its pixels, each of which takes as long as `pixel` multiply-adds (measured)."""
-    return pixel * image.size
+def work(geometry, count, pixel, tap):
+    """Weigh the pooling of `count` planes: a pixel and a place of a window take so many multiply-adds (measured)."""
+    (H, W), (H_out, W_out), (K_h, K_w) = geometry.input_size, geometry.output_size, geometry.kernel_size
+    return count * (pixel * H * W + tap * H_out * W_out * K_h * K_w)
 
 
 def dense(geometry):
@@ -29,35 +30,70 @@ def dense(geometry):
     return height * width <= 4 * (H + K_h) * (W + K_w) and max(height * width, H * W) <= 2**31
 
 
+def abreast_applies(count, dtype):
+    """Tell whether so many planes fill at least half of a vector with floats."""
+    return dtype.kind == "f" and 2 * count >= lanes(dtype)
+
+
 def max_forward(I, geometry, O):
     """Write the largest value of each window into O."""
+    X, Y = planes(I), planes(O)
+    if abreast_applies(len(X), X.dtype):
+        _forward_abreast(X, None, True, geometry, Y)
+        return
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     kernel = maximum.forward if dense(geometry) else _max_forward
-    share(kernel, O.shape[0] * O.shape[1], work(I, 4), planes(I), *window, planes(O))
+    share(kernel, len(X), work(geometry, len(X), 4, 0), X, *window, Y)
 
 
 def max_backward(G, I, geometry, dI):
     """Write into dI the sum of G over the windows that each pixel wins."""
-    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    g, X, d = planes(G), planes(I), planes(dI)
     if quarters.applies(geometry):
-        share(quarters.backward, G.shape[0] * G.shape[1], work(I, 4), planes(G), planes(I), planes(dI))
-        return
-    kernel = _max_backward
-    if I.dtype == np.float32 and dense(geometry):
-        kernel, I = maximum.backward, I.view(np.int32)
-    share(kernel, G.shape[0] * G.shape[1], work(I, 16), planes(G), planes(I), *window, planes(dI))
+        share(quarters.backward, len(X), work(geometry, len(X), 8, 0), g, X, d)
+    elif abreast_applies(len(X), X.dtype):
+        _backward_abreast(g, X, None, geometry, d)
+    else:
+        window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+        share(_max_backward, len(X), work(geometry, len(X), 16, 0), g, X, *window, d)
 
 
 def avg_forward(I, divisors, geometry, O):
     """Write the sum of each window, divided by its divisor, into O."""
+    X, Y = planes(I), planes(O)
+    if abreast_applies(len(X), X.dtype):
+        _forward_abreast(X, divisors, False, geometry, Y)
+        return
     window = geometry.kernel_size, geometry.stride, geometry.before
-    share(average.forward, O.shape[0] * O.shape[1], work(I, 8), planes(I), divisors, *window, planes(O))
+    share(average.forward, len(X), work(geometry, len(X), 8, 0), X, divisors, *window, Y)
 
 
 def avg_backward(G, divisors, geometry, dI):
     """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
+    g, d = planes(G), planes(dI)
+    if abreast_applies(len(d), d.dtype):
+        _backward_abreast(g, None, divisors, geometry, d)
+        return
     window = geometry.kernel_size, geometry.stride, geometry.before
-    share(average.backward, G.shape[0] * G.shape[1], work(dI, 8), planes(G), divisors, *window, planes(dI))
+    share(average.backward, len(d), work(geometry, len(d), 8, 0), g, divisors, *window, d)
+
+
+def _forward_abreast(X, divisors, largest, geometry, Y):
+    count = lanes(X.dtype)
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    rows, room = abreast.forward_room(geometry, count)
+    arguments = X, divisors, largest, *window, rows, Y
+    weight = work(geometry, len(X), 8, 2)
+    share(abreast.forward, -(-len(X) // count), weight, *arguments, workspace=(room, X.dtype))
+
+
+def _backward_abreast(g, X, divisors, geometry, d):
+    count = lanes(d.dtype)
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    rows, room = abreast.backward_room(geometry, count)
+    arguments = g, X, divisors, *window, rows, d
+    weight = work(geometry, len(d), 12, 7 if X is not None else 3)
+    share(abreast.backward, -(-len(d) // count), weight, *arguments, workspace=(room, f"i{d.itemsize}"))
 
 
 @njit(nogil=True, cache=True)

@@ -1,9 +1,9 @@
 """Vectors as wide as the host's registers, in plain Numba code.
 
 Numba's own vectoriser stops at half the width of AVX-512 and keeps few sums in registers. Here a `Vector` is one
-register full of floats: `load` reads it, `store` writes it, `splat` fills it with one number, and +, - and * work
-lane by
-lane. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
+register full of numbers: `load` reads it, `store` writes it, `splat` fills it with one number, and of floats +, -, *
+and / work lane by lane. A comparison (`beats`, `same`) gives a `Mask`, one truth value a lane, by which `choose` merges
+two vectors. LLVM turns them into AVX-512, AVX2, SSE or NEON, whatever the host has.
 
 Arrays are one-dimensional and C-ordered; positions and distances are counted in elements.
 
@@ -18,6 +18,7 @@ import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, models, overload, register_model
 
 
@@ -34,7 +35,7 @@ REGISTERS = 16 if _host_has("sse2") and BYTES < 64 else 32
 
 INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
-_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+_LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int32: _LANE, types.int64: INDEX}
 
 
 def lanes(dtype):
@@ -43,7 +44,7 @@ def lanes(dtype):
 
 
 class Vector(types.Type):
-    """The Numba type of one register full of floats."""
+    """The Numba type of one register full of numbers."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -51,7 +52,16 @@ class Vector(types.Type):
         super().__init__(name=f"Vector({dtype})")
 
 
+class Mask(types.Type):
+    """The Numba type of one truth value for each lane of a vector."""
+
+    def __init__(self, count):
+        self.llvm = ir.VectorType(ir.IntType(1), count)
+        super().__init__(name=f"Mask({count})")
+
+
 @register_model(Vector)
+@register_model(Mask)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager, vector):
         super().__init__(manager, vector, vector.llvm)
@@ -94,6 +104,14 @@ def _lanes_of(typing, array):
         return INDEX(Vector(array.dtype).llvm.count)
 
     return types.int64(array), emit
+
+
+@intrinsic
+def _frozen(typing, array):
+    def emit(context, builder, signature, arguments):
+        return impl_ret_borrowed(context, builder, signature.return_type, arguments[0])
+
+    return array.copy(readonly=True)(array), emit
 
 
 @intrinsic
@@ -140,6 +158,31 @@ def _splat(typing, number):
     return vector(number), emit
 
 
+def _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector):
+    """Emit the loads of the rows of a square of numbers."""
+    rows = []
+    for i in range(vector.llvm.count):
+        where = address(context, builder, distances_type, distances, builder.add(first, INDEX(i)))
+        row = builder.add(start, builder.load(where))
+        rows.append(emit_load(builder, address(context, builder, source_type, source, row), vector.llvm))
+    return rows
+
+
+def _emit_butterflies(builder, rows):
+    """Emit the columns of a square: in round d, vectors i and i + d exchange the lanes in which bit d differs."""
+    count = len(rows)
+    d = count // 2
+    while d:
+        low = _mask([lane if not lane & d else count + lane - d for lane in range(count)])
+        high = _mask([lane + d if not lane & d else count + lane for lane in range(count)])
+        for i in range(count):
+            if not i & d:
+                a, b = rows[i], rows[i + d]
+                rows[i], rows[i + d] = builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high)
+        d //= 2
+    return rows
+
+
 @intrinsic
 def _first(typing, vector, count):
     def emit(context, builder, signature, arguments):
@@ -151,34 +194,36 @@ def _first(typing, vector, count):
 
 @intrinsic
 def _transpose(typing, source, start, distances, first, result, position, distance):
-    """Butterflies: in round d, vectors i and i + d exchange the lanes in which bit d of the lane's number differs."""
     vector = Vector(source.dtype)
-    count = vector.llvm.count
 
     def emit(context, builder, signature, arguments):
         source, start, distances, first, result, position, distance = arguments
         source_type, distances_type, result_type = (signature.args[i] for i in (0, 2, 4))
-        rows = []
-        for i in range(count):
-            where = address(context, builder, distances_type, distances, builder.add(first, INDEX(i)))
-            row = builder.add(start, builder.load(where))
-            rows.append(emit_load(builder, address(context, builder, source_type, source, row), vector.llvm))
-        d = count // 2
-        while d:
-            low = _mask([lane if not lane & d else count + lane - d for lane in range(count)])
-            high = _mask([lane + d if not lane & d else count + lane for lane in range(count)])
-            for i in range(count):
-                if not i & d:
-                    a, b = rows[i], rows[i + d]
-                    rows[i], rows[i + d] = builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high)
-            d //= 2
-        for i, row in enumerate(rows):
+        rows = _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector)
+        for i, row in enumerate(_emit_butterflies(builder, rows)):
             where = builder.add(position, builder.mul(distance, INDEX(i)))
             emit_store(builder, row, address(context, builder, result_type, result, where))
         return context.get_dummy_value()
 
     index = types.int64
     return types.void(source, index, distances, index, result, index, index), emit
+
+
+@intrinsic
+def _transpose_to(typing, source, start, distances, first, result, position, places, place):
+    vector = Vector(source.dtype)
+
+    def emit(context, builder, signature, arguments):
+        source, start, distances, first, result, position, places, place = arguments
+        source_type, distances_type, result_type, places_type = (signature.args[i] for i in (0, 2, 4, 6))
+        rows = _emit_rows(context, builder, source_type, source, start, distances_type, distances, first, vector)
+        for i, row in enumerate(_emit_butterflies(builder, rows)):
+            where = builder.load(address(context, builder, places_type, places, builder.add(place, INDEX(i))))
+            emit_store(builder, row, address(context, builder, result_type, result, builder.add(position, where)))
+        return context.get_dummy_value()
+
+    index = types.int64
+    return types.void(source, index, distances, index, result, index, places, index), emit
 
 
 def _taken(builder, llvm_type, count):
@@ -266,6 +311,55 @@ def _lanewise(sign, instruction):
 _lanewise(operator.add, "fadd")
 _lanewise(operator.sub, "fsub")
 _lanewise(operator.mul, "fmul")
+_lanewise(operator.truediv, "fdiv")
+
+
+@intrinsic
+def _rank(typing, vector):
+    ranks = Vector(types.int32 if vector.dtype == types.float32 else types.int64)
+
+    def emit(context, builder, signature, arguments):
+        (x,), count, bits = arguments, vector.llvm.count, ranks.dtype.bitwidth
+        constant = {n: ir.Constant(ranks.llvm, [n] * count) for n in (0, bits - 1, ranks.dtype.maxval)}
+        pattern = builder.bitcast(x, ranks.llvm)
+        negative = builder.ashr(pattern, constant[bits - 1])
+        rank = builder.xor(pattern, builder.and_(negative, constant[ranks.dtype.maxval]))
+        zero = builder.fcmp_ordered("==", x, ir.Constant(vector.llvm, [0.0] * count))
+        rank = builder.select(zero, constant[0], rank)
+        return builder.select(builder.fcmp_unordered("uno", x, x), constant[ranks.dtype.maxval], rank)
+
+    return ranks(vector), emit
+
+
+@intrinsic
+def _larger(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.select(builder.icmp_signed(">", *arguments), *arguments)
+
+    return a(a, b), emit
+
+
+@intrinsic
+def _same(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.icmp_signed("==", *arguments)
+
+    return Mask(a.llvm.count)(a, b), emit
+
+
+@intrinsic
+def _beats(typing, b, a):
+    def emit(context, builder, signature, arguments):
+        b, a = arguments
+        later_is_larger = builder.fcmp_unordered(">", b, a)  # or one of them is NaN
+        return builder.and_(later_is_larger, builder.fcmp_ordered("ord", a, a))
+
+    return Mask(a.llvm.count)(b, a), emit
+
+
+@intrinsic
+def _choose(typing, mask, a, b):
+    return a(mask, a, b), lambda context, builder, signature, arguments: builder.select(*arguments)
 
 
 def within(array, index, length):
@@ -278,6 +372,11 @@ def within(array, index, length):
 def lanes_of(array):
     """Return how many of an array's numbers one vector holds: a constant of the machine code, unlike array.itemsize."""
     return lanes(array.dtype)
+
+
+def frozen(array):
+    """Return the array as one that may only be read, like the inputs: a function of either is compiled once."""
+    return array
 
 
 def load(array, index):
@@ -301,6 +400,34 @@ def splat(number):
     return np.full(lanes(number.dtype), number)
 
 
+def rank(vector):
+    """Return integers that compare as the floats of a vector do; all NaN have one rank, the highest."""
+    integers = np.dtype(f"i{vector.itemsize}")
+    pattern, highest = vector.view(integers), np.iinfo(integers).max
+    ranks = np.where(vector == 0, 0, np.where(pattern < 0, pattern ^ highest, pattern))
+    return np.where(np.isnan(vector), highest, ranks).astype(integers)
+
+
+def larger(a, b):
+    """Return for each lane the larger of two integers."""
+    return np.maximum(a, b)
+
+
+def same(a, b):
+    """Tell for each lane whether two vectors of integers are equal."""
+    return a == b
+
+
+def beats(b, a):
+    """Tell for each lane whether float b takes the lead from a, which comes first: if larger, or the first NaN."""
+    return (b > a) | ((b != b) & (a == a))
+
+
+def choose(mask, a, b):
+    """Return the lanes of a where the mask is true, those of b elsewhere."""
+    return np.where(mask, a, b)
+
+
 def first(vector, count):
     """Return the vector with zeros in all lanes but the first `count`."""
     return np.where(np.arange(vector.size) < count, vector, vector.dtype.type(0))
@@ -318,6 +445,14 @@ def transpose(source, start, distances, first, result, position, distance):
             within(result, position + j * distance + i, 1)[0] = row[j]
 
 
+def transpose_to(source, start, distances, first, result, position, places, place):
+    """Turn rows into columns that stand anywhere: transpose with places[place + j] instead of j distance."""
+    for j in range(lanes(source.dtype)):
+        column = np.array([within(source, start + distances[first + i] + j, 1)[0] for i in range(lanes(source.dtype))])
+        store(result, position + places[place + j], column)
+
+
 if not config.DISABLE_JIT:
-    lanes_of, load, store, store_first = _lanes_of, _load, _store, _store_first
-    splat, first, transpose = _splat, _first, _transpose
+    lanes_of, frozen, load, store, store_first = _lanes_of, _frozen, _load, _store, _store_first
+    splat, first, transpose, transpose_to = _splat, _first, _transpose, _transpose_to
+    rank, larger, same, beats, choose = _rank, _larger, _same, _beats, _choose

@@ -31,8 +31,7 @@ def share(kernel, tasks, work, *arguments, workspace=None):
 
     `work` is the number of multiply-adds or comparisons of the whole call. The number of threads is the one set by
     `numba.set_num_threads`, by default one per core. With workspace=(size, dtype), each thread lends the kernel an
-    array of
-    its own before `first`; what it holds is finite or left from earlier calls.
+    array of its own before `first`; what it holds is finite or left from earlier calls.
     """
     threads = min(tasks, work // WORTH_A_THREAD)
     if threads > 1:
@@ -68,11 +67,12 @@ def _run(kernel, arguments, workspace, first, last):
 
 def lend(size, dtype):
     """Return an aligned array that belongs to the calling thread until its next call."""
-    wanted = size * np.dtype(dtype).itemsize + ALIGNMENT
+    wanted = size * np.dtype(dtype).itemsize
     memory = getattr(_thread, "memory", None)
     if memory is None or memory.size < wanted:
-        memory = np.zeros(wanted, np.uint8)
+        memory = np.zeros(wanted + ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % ALIGNMENT
+        memory = memory[start : start + wanted]
         if wanted <= KEPT:
             _thread.memory = memory
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + wanted - ALIGNMENT].view(dtype)
+    return memory[:wanted].view(dtype)

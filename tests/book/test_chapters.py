@@ -14,6 +14,17 @@ EXERCISE = re.compile(r"^```\{exercise(?:-start)?\}.*?^:label: (\S+)$", re.M | r
 SOLUTION = re.compile(r"^```\{solution-start\} (\S+)\n(.*?)^```\{solution-end\}", re.M | re.S)
 PAGES = {source.stem: source.read_text("utf8") for source in sources()}
 LONGEST_CELL, WIDEST_LINE = 15, 80
+MISSING = re.compile(r"\b(?:import|from) (?:z3|torch|hypothesis)\b|\bprove_theorem\b")  # z3 is not in requirements.txt
+CHAPTERS = [
+    "shapes",
+    "conv-forward",
+    "conv-gradients",
+    "conv-gradient-input",
+    "dilation-groups",
+    "pooling",
+    "receptive-field",
+    "checking",
+]
 
 
 def faults_of_cells(text):
@@ -28,6 +39,8 @@ def faults_of_cells(text):
             faults.append(f"wider than a page: {first}")
         if re.search(r"@(numba\.)?(n?jit|vectorize|guvectorize|stencil)\b", code):
             faults.append(f"a kernel in a cell; kernels live in lectcode, where they are tested: {first}")
+        if MISSING.search(code):
+            faults.append(f"a cell that needs more than readers install: {first}")
     return faults
 
 
@@ -76,21 +89,71 @@ def test_labels_are_unique():
     assert sorted(names) == sorted(set(names))
 
 
+def faults_of_boxes(text):
+    """Return which boxed formulas have no label, or no check in the next cells."""
+    pieces = re.split(r"(?m)^\$\$", text)
+    formulas, behind = pieces[1::2], pieces[2::2]
+    faults, waiting = [], []
+    for formula, words in zip(formulas, behind, strict=True):
+        label = re.match(r" \((\S+)\)\n", words)
+        if r"\boxed" in formula and label is None:
+            faults.append(f"a box without a label: {formula.strip()}")
+        elif r"\boxed" in formula:
+            waiting.append(label[1])
+        code = "".join(CELL.findall(words))
+        if code:  # formulas in a row share the cells behind them
+            faults += [f"no check follows {name}" for name in waiting if f'check("{name}")' not in code]
+            waiting = []
+    return faults + [f"no check follows {name}" for name in waiting]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_boxed_formulas_are_labelled_and_checked_in_place(name):
+    assert faults_of_boxes(PAGES[name]) == []
+
+
+def faults_of_a_chapter(text):
+    """Return what a chapter lacks of what every chapter has."""
+    exercises = re.findall(r"^```\{exercise-start\}\n.*?^```\n(.*?)^```\{exercise-end\}", text, re.M | re.S)
+    wanted = {
+        "four exercises": len(exercises) >= 4,
+        "an exercise to find an error": any("**Find the error.**" in exercise for exercise in exercises),
+        "a hard exercise": any("**Hard.**" in exercise for exercise in exercises),
+        "real data": re.search(r"\bdata\.(photograph|digits)\(", text),
+        "two figures": len(re.findall(r"^ +name: fig:", text, re.M)) >= 2,
+        "terms of the index": "```{index}" in text,
+        "sources": "{cite}`" in text,
+        "figures from lectcode": "matplotlib" not in text,
+    }
+    return [what for what, found in wanted.items() if not found]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_has_what_every_chapter_has(name):
+    assert faults_of_a_chapter(PAGES[name]) == []
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("old", "new", "fault"),
     [
-        "shapes",
-        "conv-forward",
-        "conv-gradients",
-        "conv-gradient-input",
-        "dilation-groups",
-        "pooling",
-        "receptive-field",
-        "checking",
+        ("**Hard.**", "**Easy.**", "a hard exercise"),
+        ("**Find the error.**", "**Find nothing.**", "an exercise to find an error"),
+        ("{cite}`", "{site}`", "sources"),
+        ("```{index}", "```{indices}", "terms of the index"),
+        ("data.", "date.", "real data"),
+        ("name: fig:", "name: picture:", "two figures"),
+        ("import numpy as np", "import matplotlib", "figures from lectcode"),
     ],
 )
-def test_a_chapter_has_enough_exercises(name):
-    assert len(EXERCISE.findall(PAGES[name])) >= 4
+def test_a_chapter_that_lacks_something_is_seen(old, new, fault):
+    assert faults_of_a_chapter(PAGES["pooling"].replace(old, new)) == [fault]
+
+
+def test_a_box_without_label_or_check_is_seen():
+    good = "$$\n\\boxed{a = b}\n$$ (a-b)\n\n" + cell('check("a-b")')
+    assert faults_of_boxes(good) == []
+    assert faults_of_boxes(good.replace(" (a-b)", "")) == [r"a box without a label: \boxed{a = b}"]
+    assert faults_of_boxes(good.replace('"a-b"', '"b-a"')) == ["no check follows a-b"]
 
 
 def faults_of_corrections(text):
@@ -133,6 +196,7 @@ def cell(code):
         ("x = " + "1 + " * 30 + "1", "wider than a page"),
         ("from numba import njit\n\n@njit\ndef f(x):\n    return x", "a kernel in a cell"),
         ("import numba\n\n@numba.njit(cache=True)\ndef f(x):\n    return x", "a kernel in a cell"),
+        ("from lectcode.verify.theorems import prove_theorem", "more than readers install"),
     ],
 )
 def test_a_bad_cell_is_seen(code, fault):

@@ -85,6 +85,75 @@ def test_an_edited_source_and_a_missing_twin_are_seen(page):
     assert "is missing; run `make notebooks`" in notebooks.difference(page, ADDRESS)
 
 
+PAGE = """\
+```{literalinclude} code.py
+:pyobject: double
+```
+
+```{code-cell}
+---
+mystnb:
+  figure:
+    name: fig:lines
+    caption: A line of slope $2 < 3$, by `double`; {numref}`fig:other` is steeper.
+---
+1 + 1
+```
+
+```{exercise-start}
+:label: ex_one
+```
+
+Why?
+
+```{exercise-end}
+```
+
+```{solution-start} ex_one
+:class: dropdown
+```
+
+So.
+
+```{solution-end}
+```
+"""
+
+
+@pytest.fixture
+def text(tmp_path):
+    """What Jupyter shows of a page with code of the package, a figure, and an exercise; a function of the code."""
+    head = (notebooks.BOOK / "chapters/shapes.md").read_text("utf8").split("proofs: 0\n---\n")[0] + "---\n\n"
+    (tmp_path / "page.md").write_text(head + PAGE, "utf8")
+
+    def read(code):
+        (tmp_path / "code.py").write_text(code, "utf8")
+        cells = notebooks.read_source(tmp_path / "page.md", "").cells
+        return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+    return read
+
+
+def test_jupyter_shows_included_code_captions_and_where_exercises_begin(text):
+    shown = text("def other():\n    pass\n\n\ndef double(x):\n    return 2 * x\n")
+    assert shown.startswith("```python\ndef double(x):\n    return 2 * x\n```\n\n")
+    caption = "<b>fig:lines.</b> A line of slope $2 &lt; 3$, by <code>double</code>; <code>fig:other</code> is steeper."
+    assert f'<p class="d-none">{caption}</p>' in shown
+    assert ':label: ex_one\n```\n\n<p class="d-none"><b>Exercise.</b></p>\n\nWhy?' in shown
+    assert ':class: dropdown\n```\n\n<p class="d-none"><b>Solution.</b></p>\n\nSo.' in shown
+
+
+def test_changed_code_of_the_package_makes_a_twin_stale(text):
+    assert text("def double(x):\n    return 2 * x\n") != text("def double(x):\n    return x + x\n")
+
+
+def test_no_twin_includes_what_jupyter_cannot_show():
+    twins = [nbformat.read(source.with_suffix(".ipynb"), as_version=4) for source in SOURCES]
+    prose = [cell.source for twin in twins for cell in twin.cells if cell.cell_type == "markdown"]
+    assert sum("```python" in words for words in prose) > 5
+    assert not any("literalinclude" in words for words in prose)
+
+
 def run_nbval(notebook: Path):
     """Run strict nbval as `make test` does, on one notebook, and return what it printed."""
     command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", str(notebook)]
