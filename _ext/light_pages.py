@@ -40,6 +40,10 @@ NEEDED_BY = {
 }
 LOGO = re.compile(r'(<img [^>]*class="logo__image[^"]*")')
 PIXELS = re.compile(r'(<img [^>]*loading="lazy"[^>]*) style="width: (\d+)px; height: (\d+)px;"')
+# What tools/notebooks.py writes for Jupyter only: it does not know the class.
+JUPYTER = re.compile(
+    r'<p class="d-none">.*?</p>\n?', re.S
+)
 SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
 
@@ -89,8 +93,8 @@ def shrink_pictures(app, doctree):
 
 
 def leave_out(app, page, template, context, doctree):
-    """Take the styles and scripts that a page does not use out of its head; give pictures their shape as attributes."""
-    body = context.get("body", "")
+    """Take out of a page what it does not show or use; give pictures their shape as attributes."""
+    body = JUPYTER.sub("", context.get("body", ""))
     # From attributes, unlike from a style, a browser keeps the place of a picture that it has not loaded.
     context["body"] = body = PIXELS.sub(r'\1 width="\2" height="\3"', body)
     unused = [name for name, mark in NEEDED_BY.items() if not re.search(mark, body)]

@@ -10,6 +10,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from _ext import light_pages
+from tools.notebooks import BOOK
 
 
 def png(image):
@@ -91,6 +92,8 @@ def test_no_page_loads_what_it_does_not_use(site):
     assert "exercise.css" in pages["chapters/pooling.html"]
     assert "exercise.css" not in pages["chapters/api.html"]
     assert not list(site.rglob("*.map"))
+    assert "d-none" in (BOOK / "chapters/pooling.ipynb").read_text("utf8")
+    assert not [name for name, text in pages.items() if '<p class="d-none">' in text]
 
 
 @pytest.mark.parametrize("name", ["intro", "chapters/pooling"])
