@@ -41,9 +41,7 @@ NEEDED_BY = {
 LOGO = re.compile(r'(<img [^>]*class="logo__image[^"]*")')
 PIXELS = re.compile(r'(<img [^>]*loading="lazy"[^>]*) style="width: (\d+)px; height: (\d+)px;"')
 # What tools/notebooks.py writes for Jupyter only: it does not know the class.
-JUPYTER = re.compile(
-    r'<p class="d-none">.*?</p>\n?', re.S
-)
+JUPYTER = re.compile(r'<p class="d-none">.*?</p>\n?', re.S)
 SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
 
