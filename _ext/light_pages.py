@@ -1,10 +1,13 @@
 """Send a reader only what a page uses.
 
-Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings without any
-loss and photographs with little, at a fifth of the size, with their width and height, loaded when they come near.
+Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings in 256
+colours and photographs with little loss, at a fifth of the size, with their width and height, loaded when they come
+near.
 Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as a font. Pages use a score of its icons:
-the script goes, and the font and the style sheet keep those.
-Scripts and styles of extensions that a page does not use are left out of it.
+the script goes, and the font keeps those.
+The logo: a page names one for light and one for dark colours, and loads the one that it shows.
+Style sheets: a rule for a class that stands in no page and in no script is left out. Style sheets and scripts of
+extensions that a page does not use are left out of it.
 """
 
 import hashlib
@@ -16,23 +19,29 @@ from docutils import nodes
 from fontTools import subset
 from PIL import Image
 
-COLORS, DRAWING = 4096, 30_000  # a drawing has no more colours, and as WebP no more bytes; it is kept without loss
-QUALITY = 85
+COLORS, DRAWING = 4096, 30_000  # a drawing has no more colours, and as WebP no more bytes
+QUALITY = 70
 
 FONT_AWESOME = re.compile(r"<script defer [^>]*fontawesome\.js[^>]*></script>\n?")
-ICON_RULE = re.compile(r"(?P<names>(?:\.fa-[\w-]+:+before,?)+)\{content:\"(?P<glyph>[^\"]+)\"\}")
-ICON_NAME = re.compile(r"\bfa-[\w-]+")
+WORD = re.compile(r"-?[A-Za-z_][\w-]*")
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+RULE = re.compile(r"(?P<selectors>[^{}@;]+)\{(?P<style>[^{}]*)\}")
+COMMA = re.compile(r",(?![^()]*\))")
+ALTERNATIVES = re.compile(r":(?:not|is|where|has)\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^]]*\]")
+GLYPH = re.compile(r'content:"\\([0-9a-f]{4,5})"')
 FACE = re.compile(r"@font-face\{[^}]*/(fa-(?:solid-900|regular-400|brands-400))\.woff2[^}]*\}")
 # A style sheet or script, and what a page that needs it has in its text.
 NEEDED_BY = {
     "sphinx-design": r'class="[^"]*\bsd-',
     "design-tabs": r'class="[^"]*\bsd-',
-    "proof.css": r'class="[^"]*\bproof\b',
     "exercise.css": r'class="[^"]*\b(exercise|solution)\b',
     "copybutton": r'class="highlight',
     "clipboard.min": r'class="highlight',
 }
+LOGO = re.compile(r'(<img [^>]*class="logo__image[^"]*")')
 PIXELS = re.compile(r'(<img [^>]*loading="lazy"[^>]*) style="width: (\d+)px; height: (\d+)px;"')
+# What tools/notebooks.py writes for Jupyter only: it does not know the class.
+JUPYTER = re.compile(r'<p class="d-none">.*?</p>\n?', re.S)
 SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 
 
@@ -43,6 +52,8 @@ def smaller(picture):
     if pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() == (255, 255):
         pixels = pixels.convert("RGB")
     if pixels.getcolors(COLORS):
+        if pixels.mode == "RGB":  # more shades than 256 stand on the edges of lines only
+            pixels = pixels.quantize(256, kmeans=1, dither=Image.Dither.NONE).convert("RGB")
         drawing = _webp(pixels, lossless=True, quality=100)
         if len(drawing) <= DRAWING:
             return drawing
@@ -65,7 +76,7 @@ def shrink_pictures(app, doctree):
         if path.suffix != ".png" or not path.is_file():
             continue
         picture = path.read_bytes()
-        digest = hashlib.sha256(picture + f"{COLORS} {DRAWING} {QUALITY}".encode()).hexdigest()[:20]
+        digest = hashlib.sha256(picture + Path(__file__).read_bytes()).hexdigest()[:20]
         target = Path(app.outdir).parent / "pictures" / f"{digest}.webp"
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +91,8 @@ def shrink_pictures(app, doctree):
 
 
 def leave_out(app, page, template, context, doctree):
-    """Take the styles and scripts that a page does not use out of its head; give pictures their shape as attributes."""
-    body = context.get("body", "")
+    """Take out of a page what it does not show or use; give pictures their shape as attributes."""
+    body = JUPYTER.sub("", context.get("body", ""))
     # From attributes, unlike from a style, a browser keeps the place of a picture that it has not loaded.
     context["body"] = body = PIXELS.sub(r'\1 width="\2" height="\3"', body)
     unused = [name for name, mark in NEEDED_BY.items() if not re.search(mark, body)]
@@ -93,33 +104,39 @@ def leave_out(app, page, template, context, doctree):
         ]
 
 
-def used_icons(texts):
-    """Return the names of the icons in some pages and scripts, such as fa-bars."""
-    return {name for text in texts for name in ICON_NAME.findall(text)}
+def words(texts):
+    """Return every word that could be the name of a class in some pages and scripts."""
+    return {word for text in texts for word in WORD.findall(text)}
 
 
-def lighter_style(style, names):
-    """Return the theme's style sheet with the rules of these icons only, and the code points of its glyphs."""
+def without_unused(style, used):
+    """Return a style sheet without the rules that need a class which is not among the used words."""
+
+    def applies(selector):
+        needed = re.findall(r"\.(" + WORD.pattern + ")", ALTERNATIVES.sub("", selector))
+        return "\\" in selector or used.issuperset(needed)
 
     def keep(rule):
-        kept = [name for name in rule["names"].split(",") if name.lstrip(".").split(":")[0] in names]
-        return f'{",".join(kept)}{{content:"{rule["glyph"]}"}}' if kept else ""
+        kept = [selector for selector in COMMA.split(rule["selectors"]) if applies(selector)]
+        return f"{','.join(kept)}{{{rule['style']}}}" if kept else ""
 
-    style = ICON_RULE.sub(keep, style)
-    glyphs = {int(code, 16) for code in re.findall(r'content:"\\([0-9a-f]{2,5})"', style)}
-    return FACE.sub(lambda face: face[0] if "solid" in face[1] else "", style), glyphs
+    licences = [comment for comment in COMMENT.findall(style) if comment.startswith("/*!")]
+    return "\n".join([*licences, RULE.sub(keep, COMMENT.sub("", style))])
 
 
 def lighten(app, exception):
-    """Reduce what all pages load: no icon script, a small icon font, no search index but on the search page."""
+    """Reduce what all pages load: no icon script, few icons and styles, no search index but on the search page."""
     if exception or app.builder.format != "html":
         return
     site = Path(app.outdir)
     pages = sorted(site.rglob("*.html"))
     scripts = [path for path in (site / "_static").rglob("*.js") if path.name != "fontawesome.js"]
-    names = used_icons(path.read_text("utf8") for path in (*pages, *scripts))
+    used = words(path.read_text("utf8") for path in (*pages, *scripts))
+    for sheet in (site / "_static").rglob("*.css"):
+        sheet.write_text(without_unused(sheet.read_text("utf8"), used), "utf8")
     sheet = site / "_static/styles/pydata-sphinx-theme.css"
-    style, glyphs = lighter_style(sheet.read_text("utf8"), names)
+    style = FACE.sub(lambda face: face[0] if "solid" in face[1] else "", sheet.read_text("utf8"))
+    glyphs = {int(code, 16) for code in GLYPH.findall(style)}
     fonts = site / "_static/vendor/fontawesome/webfonts"
     small = fonts / "fa-solid-900.woff"
     options = subset.Options(flavor="woff", notdef_outline=False, layout_features=[])
@@ -144,6 +161,7 @@ def lighten(app, exception):
         text = FONT_AWESOME.sub("", page.read_text("utf8"))
         # Without scripts nothing turns "auto" into a theme, and the page would have no colours.
         text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
+        text = LOGO.sub(r'\1 loading="lazy"', text)
         if page.name != "search.html":
             text = SEARCH.sub("", text)
         page.write_text(text, "utf8")

@@ -22,20 +22,28 @@
         await pause();
       }
     }
-    reachWideBoxes();
-    addEventListener("resize", () => requestAnimationFrame(reachWideBoxes));
+    watchBoxes();
   }
 
-  function reachWideBoxes() {
-    for (const box of document.querySelectorAll("div.math, div.highlight pre, .table-box, .text_html")) {
-      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
+  const reach = (box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  };
+
+  // A box is looked at again when it gets another size: in a narrower window, in a solution that opens.
+  const sizes = new ResizeObserver((changes) => changes.forEach(({ target }) => reach(target)));
+
+  function watchBoxes() {
+    for (const box of document.querySelectorAll("div.math, div.highlight pre, .pst-scrollable-table-container, .text_html")) {
+      reach(box);
+      sizes.observe(box);
     }
   }
 
   window.MathJax ??= {};
+  MathJax.chtml = { ...MathJax.chtml, scale: 0.93 }; // letters as high as those around them would look larger, and be wider
   MathJax.startup = { typeset: false, pageReady: typesetInPortions };
   MathJax.options = { ...MathJax.options, menuOptions: { settings: { inTabOrder: false } } };
   // A page without formulas loads no MathJax, but its listings scroll too.
-  addEventListener("load", reachWideBoxes);
+  addEventListener("load", watchBoxes);
 })();

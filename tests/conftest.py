@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis profiles, a third thread, and the summary of the comparisons with peers."""
+"""What all tests share: hypothesis profiles, a third thread, and a summary of what was measured."""
 
 import os
 
@@ -20,3 +20,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 def pytest_terminal_summary(terminalreporter):
     for line in tolerance.peer_summary():
         terminalreporter.write_line(line)
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for line in (line for name, line in report.user_properties if name == "measured"):
+            terminalreporter.write_line(line)

@@ -111,11 +111,18 @@ def served(site):
         server.server_close()
 
 
+_LOAD_PICTURES = """() => Promise.all([...document.querySelectorAll("article img")].map((image) => {
+    image.loading = "eager";
+    return image.decode().catch(() => {});
+}))"""
+
+
 class Visit:
-    """One page in a window of its own, with everything that it asked for and that went wrong on it."""
+    """One page in a window of its own: what it asked for, what that weighed on its way, and what went wrong."""
 
     def __init__(self, browser, url, **context):
-        self.url, self.troubles, self.requests = url, [], []
+        self.url, self.troubles, self.requests, self.weights = url, [], [], {}
+        self._awaited = set()
         self.context = browser.new_context(**context)
         self.page = self.context.new_page()
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -123,13 +130,36 @@ class Visit:
         self.page.on("console", lambda message: message.type == "error" and self.troubles.append(message.text))
 
     def __enter__(self):
+        self._weigh()
         self.page.goto(self.url)
-        self.page.wait_for_load_state("networkidle")
         self.page.evaluate("window.MathJax?.startup?.promise")
         return self
 
     def __exit__(self, *exception):
         self.context.close()
+
+    def _weigh(self):
+        session, urls = self.context.new_cdp_session(self.page), {}
+
+        def arrived(event):
+            url = urls.get(event["requestId"], "?")
+            self.weights[url] = self.weights.get(url, 0) + event["encodedDataLength"]
+
+        session.on(
+            "Network.responseReceived", lambda event: urls.update({event["requestId"]: event["response"]["url"]})
+        )
+        session.on("Network.loadingFinished", arrived)
+        session.on("Network.requestWillBeSent", lambda e: self._awaited.add(e["requestId"]))
+        session.on("Network.loadingFinished", lambda e: self._awaited.discard(e["requestId"]))
+        session.on("Network.loadingFailed", lambda e: self._awaited.discard(e["requestId"]))
+        session.send("Network.enable")
+
+    def read_on(self):
+        """Load what waits until a reader comes near, the pictures, and wait until nothing more is asked for."""
+        self.page.evaluate(_LOAD_PICTURES)
+        self.page.wait_for_load_state("networkidle")
+        while self._awaited:
+            self.page.wait_for_timeout(50)
 
     def foreign(self, home):
         """Return the requests that left home."""

@@ -41,10 +41,8 @@ def outlines(text, left, baseline, size):
     parts = []
     for points, code in path.iter_segments(curves=True, simplify=False):
         pairs = zip(points[::2], points[1::2], strict=True)
-        parts.append(
-            words[code]
-            + ("" if code == Outline.CLOSEPOLY else " ".join(f"{x:.2f},{baseline - y:.2f}" for x, y in pairs))
-        )
+        steps = "" if code == Outline.CLOSEPOLY else " ".join(f"{x:.0f},{baseline - y:.0f}" for x, y in pairs)
+        parts.append(words[code] + steps)
     return "".join(parts)
 
 
@@ -53,8 +51,8 @@ def drawings():
     made = {}
     for name, (*cells, title) in COLORS.items():
         if title:
-            lines = "".join(outlines(line, 19, 4.7 + 5.05 * row, 4.7) for row, line in enumerate(TITLE))
-            width, drawn = 59, f'<path fill="{title}" d="{lines}"/>'
+            lines = "".join(outlines(line, 760, 190 + 202 * row, 188) for row, line in enumerate(TITLE))
+            width, drawn = 59, f'<path fill="{title}" transform="scale(0.025)" d="{lines}"/>'
         else:
             width, drawn = 16, ""
         made[f"{name}.svg"] = (

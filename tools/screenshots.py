@@ -50,8 +50,7 @@ def photograph(browser, address, name, target=TARGET):
     written = []
     for size, scheme in ((size, scheme) for size in SIZES for scheme in SCHEMES):
         with Visit(browser, f"{address}/{name}.html", viewport=SIZES[size], color_scheme=scheme) as visit:
-            visit.page.evaluate("document.querySelectorAll('img').forEach((image) => { image.loading = 'eager' })")
-            visit.page.wait_for_load_state("networkidle")
+            visit.read_on()
             pictures = list(columns(visit.page, round(HEIGHT / SCALE[size])))
         for number, sheet in enumerate(sheets(pictures, COLUMNS[size], SCALE[size]), 1):
             path = target / f"{name.replace('/', '-')}-{size}-{scheme}-{number}.png"

@@ -72,7 +72,8 @@ export class Grid {
     const index = (role, k) => (single ? make("span") : make("span", { role }, `${k}`));
     const heads = this.cells[0].map((_, j) => index("columnheader", j));
     const body = this.cells.map((row, i) => make("div", { role: "row" }, index("rowheader", i), ...row));
-    this.table.replaceChildren(make("div", { role: "row", class: "heads" }, make("span"), ...heads), ...body);
+    const top = make("div", { ...(!single && { role: "row" }), class: "heads" }, make("span"), ...heads);
+    this.table.replaceChildren(top, ...body);
     this.stop([Math.min(r, rows - 1), Math.min(c, columns - 1)]);
   }
 

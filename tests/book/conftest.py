@@ -1,5 +1,7 @@
 """Built copies of the book, in folders of their own, and a browser that reads one."""
 
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +31,8 @@ def copy_book(target: Path):
         shutil.copy(BOOK / name, target)
     for name in ("_ext", "_static", "assets", "chapters", "lectcode"):
         shutil.copytree(BOOK / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if (BOOK / "_build/pictures").exists():  # named by what they are made of, so they are never stale
+        shutil.copytree(BOOK / "_build/pictures", target / "_build/pictures")
     (target / ".pytest_cache").mkdir()  # what a test run leaves behind must not become a page
     (target / ".pytest_cache/README.md").write_text("# Not a page of the book\n")
     return target
@@ -52,11 +56,20 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def published_site(tmp_path_factory):
-    """The site of a copy of the book with a public address."""
-    book = copy_book(tmp_path_factory.mktemp("with-address"))
-    fill_in(ADDRESS, book)
-    finished = build(book)
-    assert finished.returncode == 0, finished.stdout
+    """The site of a copy of the book with a public address. Of several processes that test, the first builds it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    book = root / "with-address"
+    with open(root / "with-address.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not book.exists():
+            book.mkdir()
+            fill_in(ADDRESS, copy_book(book))
+            finished = build(book)
+            if finished.returncode:
+                shutil.rmtree(book)
+                pytest.fail(finished.stdout)
     return book / "_build/html"
 
 

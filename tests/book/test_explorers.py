@@ -25,6 +25,7 @@ from lectcode import (
     output_size,
     reference,
 )
+from tests.book import faults
 from tools import site as contents
 from tools.browser import SIZES, Visit
 from tools.notebooks import BOOK
@@ -45,6 +46,12 @@ LARGEST = {  # what needs most room
     "gradient-explorer": "H.9_W.9_Kh.5_Kw.5_P.3_S.1_view.scatter",
     "pooling-explorer": "H.9_W.9_K.4_P.3_S.1_kind.average",
     "receptive-field-explorer": "H.64_K.7.7.7.7.7.7_S.1.1.1.1.1.1_D.1.1.1.1.1.1_P.3.3.3.3.3.3_h.20",
+}
+STATES = {  # what else an explorer can show: views, marks, sentences
+    "convolution-explorer": ["H.9_W.8_P.2_S.4_B.7", "H.7_W.7_Kh.3_Kw.3_P.0_S.3_D.2", "H.2_Kh.5_P.0"],
+    "gradient-explorer": ["of.F_at.1.1", "of.B", "view.scatter_P.2_S.3", "H.2_Kh.5_P.0"],
+    "pooling-explorer": ["I.2.2.2.2.2.2_H.2_W.3_K.2", "kind.average_padding.left-out_P.1", "of.I_at.1.1", "K.4_P.4"],
+    "receptive-field-explorer": ["H.25_K.3.2_S.1.1_D.3.5_P.0.0_h.7", "H.5_K.7.7_S.1.1_D.1.1_P.0.0"],
 }
 SIGNS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{INFINITY}": "inf", "\N{MIDDLE DOT}": "*", "\N{THIN SPACE}": " "})
 CELLS = """grid => [...grid.querySelectorAll("[role=row]:not(.heads)")].map(row =>
@@ -597,6 +604,34 @@ def fits_a_phone_and_a_finger(visit):
         assert numbers(explorer, "F")[0, 0] == 3
 
 
+def axe_finds_nothing_in_any_state(visit):
+    """As a reader meets it, at its largest, in each view, where it is impossible, and while a term is lit."""
+    for page, (name, tag) in HOMES.items():
+        with visit(page) as seen:
+            if page != "intro":  # its explorer, alone, shades its cells
+                alone(seen)
+            for viewport, scheme in zip(SIZES.values(), ("light", "dark"), strict=True):
+                seen.page.set_viewport_size(viewport)
+                seen.page.emulate_media(color_scheme=scheme)
+                seen.page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+                for state in [None] if page == "intro" else ["", LARGEST[tag], *STATES[tag]]:
+                    explorer = seen.page.locator(f"#{name}") if state is None else put(seen, tag, state)
+                    found = faults.of_accessibility(seen.page, f"#{explorer.get_attribute('id')}")
+                    if state != "" and light_a_term(explorer):
+                        found += faults.of_accessibility(seen.page, f"#{explorer.get_attribute('id')}")
+                    assert found == [], (page, scheme, state)
+
+
+def light_a_term(explorer):
+    """Point at a term of the written sum; say whether there is one."""
+    term = explorer.locator(".term").first
+    if term.is_visible():
+        term.hover()
+        expect(explorer.locator(".is-pair").first).to_be_visible()
+        return True
+    return False
+
+
 def words_are_left_without_scripts(visit):
     """Without scripts a sentence and the static figure stand there; paper has the figure only."""
     for page, (name, _) in HOMES.items():
@@ -705,6 +740,12 @@ CHECKS = {
     fits_a_phone_and_a_finger: [
         ("--cell: min(2.15rem, (100cqw - 1.3rem) / var(--columns));", "--cell: 2.15rem;"),
         ("test(target.value) && commit(target)", "test(target.value)"),
+    ],
+    axe_finds_nothing_in_any_state: [
+        ('"aria-labelledby": id,', ""),
+        ('cell.setAttribute("aria-label", `${label}: ${spoken(value)}`)', 'cell.setAttribute("aria-labels", label)'),
+        ("--pair: 30%;", "--pair: 70%;"),
+        ("color: var(--hue);\n  font-weight: 500;", "color: var(--book-grey);\n  font-weight: 500;"),
     ],
     words_are_left_without_scripts: [(".explorer-replaced {", ".explorer-spared {")],
     nothing_moves_for_who_asks: [("transition: none;", "")],

@@ -2,12 +2,15 @@
 
 import io
 import re
+from pathlib import Path
 
+import pydata_sphinx_theme
 import pytest
 from fontTools.ttLib import TTFont
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from _ext import light_pages
+from tools.notebooks import BOOK
 
 
 def png(image):
@@ -29,6 +32,20 @@ def test_a_drawing_loses_nothing():
     assert len(data) < len(png(drawing))
 
 
+def test_a_drawing_of_many_shades_keeps_its_colours():
+    """More shades than 256 stand on smooth edges; no eye sees the difference."""
+    drawing = Image.new("RGB", (1600, 800), "white")
+    drawing.paste("#0072b2", (200, 200, 900, 600))
+    pen = ImageDraw.Draw(drawing)
+    for k, color in enumerate(("#bd4b00", "#00664c", "#5c1a6c")):
+        pen.ellipse((100 + 300 * k, 100, 700 + 300 * k, 700), outline=color, width=9)
+    drawing = drawing.resize((400, 200), Image.Resampling.LANCZOS)
+    assert len(drawing.getcolors(light_pages.COLORS)) > 256
+    difference = ImageChops.difference(opened(light_pages.smaller(png(drawing))).convert("RGB"), drawing)
+    assert max(ImageStat.Stat(difference).mean) < 0.5
+    assert max(high for _, high in difference.getextrema()) < 60
+
+
 def test_a_photograph_gets_much_smaller_and_stays_itself():
     ramp = Image.radial_gradient("L").resize((400, 300))
     noise = Image.effect_noise((400, 300), 40)
@@ -39,32 +56,32 @@ def test_a_photograph_gets_much_smaller_and_stays_itself():
     assert 0 < high < 80  # something is lost, and not much
 
 
-def test_only_the_icons_in_use_keep_their_rule():
-    style = '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.fa-atom:before{content:"\\f5d2"}.x{color:red}'
-    lighter, glyphs = light_pages.lighter_style(style, {"fa-bars"})
-    assert lighter == '.fa-bars:before{content:"\\f0c9"}.x{color:red}'
-    assert glyphs == {0xF0C9}
+def test_a_rule_that_nothing_uses_goes():
+    style = (
+        '/*! A licence */.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}/* a remark */.fa-atom:before{content:"\\f5d2"}'
+        "@media print{.gone{color:red}p{color:blue}}.kept:not(.gone) .also,[class~=gone]{color:red}.kept .gone{color:red}"
+    )
+    assert light_pages.without_unused(style, {"fa-bars", "kept", "also"}) == (
+        '/*! A licence */\n.fa-bars:before{content:"\\f0c9"}'
+        "@media print{p{color:blue}}.kept:not(.gone) .also,[class~=gone]{color:red}"
+    )
 
 
-def test_icons_are_found_in_pages_and_scripts():
-    assert light_pages.used_icons(['<i class="fa-solid fa-bars">', 'el.className="fas fa-sun"']) == {
-        "fa-solid",
-        "fa-bars",
-        "fa-sun",
-    }
+def test_classes_are_found_in_pages_and_scripts():
+    found = light_pages.words(['<i class="fa-solid fa-bars">', 'el.className="fas fa-sun"'])
+    assert {"fa-solid", "fa-bars", "fas", "fa-sun"} <= found
 
 
 def test_the_site_has_every_icon_that_it_uses(site):
     font = TTFont(site / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff")
-    style = (site / "_static/styles/pydata-sphinx-theme.css").read_text("utf8")
-    names = light_pages.used_icons(page.read_text("utf8") for page in site.rglob("*.html"))
-    glyphs = {}
-    for rule in light_pages.ICON_RULE.finditer(style):
-        for name in re.findall(r"fa-[\w-]+", rule["names"]):
-            glyphs[name] = int(rule["glyph"].lstrip("\\"), 16)
-    drawn = {name for name in names if name in glyphs}
+    (theme,) = Path(pydata_sphinx_theme.__file__).parent.rglob("pydata-sphinx-theme.css")
+    named = {}
+    for rule in light_pages.RULE.finditer(theme.read_text("utf8")):
+        if glyph := light_pages.GLYPH.search(rule["style"]):
+            named |= dict.fromkeys(re.findall(r"\.(fa-[\w-]+)", rule["selectors"]), int(glyph[1], 16))
+    drawn = light_pages.words(page.read_text("utf8") for page in site.rglob("*.html")) & set(named)
     assert {"fa-bars", "fa-download", "fa-magnifying-glass", "fa-moon", "fa-sun"} <= drawn
-    assert {name: glyph for name, glyph in glyphs.items() if glyph not in font.getBestCmap()} == {}
+    assert {name for name in drawn if named[name] not in font.getBestCmap()} == set()
     assert len(font.getBestCmap()) < 60
 
 
@@ -75,6 +92,8 @@ def test_no_page_loads_what_it_does_not_use(site):
     assert "exercise.css" in pages["chapters/pooling.html"]
     assert "exercise.css" not in pages["chapters/api.html"]
     assert not list(site.rglob("*.map"))
+    assert "d-none" in (BOOK / "chapters/pooling.ipynb").read_text("utf8")
+    assert not [name for name, text in pages.items() if '<p class="d-none">' in text]
 
 
 @pytest.mark.parametrize("name", ["intro", "chapters/pooling"])
