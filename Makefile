@@ -4,6 +4,7 @@ BIN := .venv/bin
 SITE := _build/html
 QUICK := ^(3x3 (s2 )?64-(64|128) @56|1x1 256-64 @56|3x3 512-512 @7|3x3 16-16 @32|3x3 depthwise 128|2x2 s2 128 @112);
 PACKAGE_TESTS := tests lectcode --ignore=tests/book
+COMPILED_TESTS := tests/verify $(addprefix tests/test_,simd.py workers.py gemm.py gemm_filters.py grouped.py winograd.py pool_kernels.py)
 
 .DEFAULT_GOAL := help
 
@@ -59,10 +60,12 @@ test-long: .venv/development  ## the same tests with thousands of random example
 boundscheck: .venv/development  ## the tests of the package with every array index checked
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=_build/numba-boundscheck $(BIN)/python -m pytest $(PACKAGE_TESTS)
 
-# Kernels run as plain Python, where every line counts; the verifier's loops are compiled, as they are in use.
+# Kernels run as plain Python, where every line counts; the verifier's loops, and what is compiled into vectors, as they
+# are in use, without a cache, for what was compiled before is not compiled again.
 coverage: .venv/development  ## the tests of the package; demands full line and branch coverage
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(PACKAGE_TESTS) --ignore=tests/verify --cov=lectcode --cov-branch --cov-report=
-	$(BIN)/python -m pytest tests/verify --cov=lectcode --cov-branch --cov-append --cov-report=term-missing --cov-fail-under=100
+	rm -rf _build/numba-coverage
+	NUMBA_CACHE_DIR=_build/numba-coverage $(BIN)/python -m pytest $(COMPILED_TESTS) --cov=lectcode --cov-branch --cov-append --cov-report=term-missing --cov-fail-under=100
 
 peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
 

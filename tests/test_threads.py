@@ -87,6 +87,15 @@ def test_each_task_is_done_once(tasks):
     assert len(names) <= max(tasks, 1)
 
 
+def test_a_thread_keeps_its_workspace_unless_it_is_large():
+    once, again = (threads.lend(100, np.dtype(np.float32)) for _ in range(2))
+    assert once.size == 100
+    assert np.shares_memory(once, again)
+    large = threads.lend(threads.KEPT + 1, np.dtype(np.uint8))
+    assert large.ctypes.data % threads.ALIGNMENT == 0
+    assert not np.shares_memory(large, threads.lend(threads.KEPT + 1, np.dtype(np.uint8)))
+
+
 @pytest.mark.usefixtures("always_threads")
 def test_an_error_in_a_thread_is_an_error_of_the_call():
     def kernel(first, last):

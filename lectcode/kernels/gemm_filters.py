@@ -46,24 +46,28 @@ def grad_filters(G, I, geometry, dF):
     if grouped.chooses(geometry, rows, dF.shape[1], G.dtype):
         grouped.grad_filters(G, I, geometry, dF)
         return
-    for finite in (True, False):
-        plan = plan_filters(G.shape[0], rows, dF.shape[1], geometry, G.itemsize, finite)
-        if plan.way == "narrow":
-            narrow.grad_filters(G, I, geometry, dF)
-            return
-        if plan.way == "dots":
-            share(dots.grad_filters, plan.tasks, plan.work, G.reshape(-1), I.reshape(-1), plan.sizes, dF.reshape(-1))
-            return
-        sizes = plan.sizes
-        partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
-        failed = np.zeros(plan.tasks, np.bool_)
-        arguments = G.reshape(-1), I.reshape(-1), sizes, plan.tables, partial.reshape(-1), failed
-        share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), G.dtype))
-        if not failed.any():
-            break
+    if not _product(G, I, geometry, rows, dF, True):
+        _product(G, I, geometry, rows, dF, False)
+
+
+def _product(G, I, geometry, rows, dF, finite):
+    """Take the cheapest way; tell if it came to its end, as "inner" does only if G is finite."""
+    plan = plan_filters(G.shape[0], rows, dF.shape[1], geometry, G.itemsize, finite)
+    if plan.way == "narrow":
+        narrow.grad_filters(G, I, geometry, dF)
+        return True
+    if plan.way == "dots":
+        share(dots.grad_filters, plan.tasks, plan.work, G.reshape(-1), I.reshape(-1), plan.sizes, dF.reshape(-1))
+        return True
+    sizes = plan.sizes
+    partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
+    failed = np.zeros(plan.tasks, np.bool_)
+    arguments = G.reshape(-1), I.reshape(-1), sizes, plan.tables, partial.reshape(-1), failed
+    share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), G.dtype))
     if sizes.parts > 1:
         with np.errstate(all="ignore"):
             np.sum(partial, axis=0, out=dF)
+    return not failed.any()
 
 
 @njit(nogil=True, cache=True)

@@ -171,5 +171,5 @@ def _start_anew():
     pool = Pool(max(config.NUMBA_NUM_THREADS - 1, 1))
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)  # a child has none of its parent's threads
+# A child has none of its parent's threads. Not every system forks.
+getattr(os, "register_at_fork", dict)(after_in_child=_start_anew)

@@ -1,0 +1,100 @@
+"""The blocked product behind the convolution and the gradient of its input: exact for every way to divide and copy."""
+
+import numba
+import numpy as np
+import pytest
+
+from lectcode import shapes
+from lectcode.kernels import correlation, direct, gemm, threads
+
+# (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
+CASES = {
+    "whole planes": (2, 9, (7, 9), 17, (1, 1), 1, 0, 1, 1),
+    "planes in bands": (1, 9, (31, 30), 8, (1, 1), 1, 0, 1, 1),
+    "full tiles": (1, 8, (12, 12), 16, (1, 1), 1, 0, 1, 1),
+    "single pixels": (5, 20, (1, 1), 11, (1, 1), 1, 0, 1, 1),
+    "rows that need no padding": (2, 8, (9, 40), 9, (3, 3), 1, 0, 1, 1),
+    "short rows": (3, 10, (6, 7), 12, (2, 3), 1, 0, 1, 1),
+    "padding": (3, 9, (8, 9), 10, (3, 3), 1, 1, 1, 1),
+    "one side": (2, 8, (9, 10), 12, (3, 2), 1, ((2, 0), (0, 1)), 1, 1),
+    "stride 2": (3, 10, (13, 14), 17, (3, 3), 2, 1, 1, 1),
+    "stride 3": (2, 9, (17, 50), 12, (3, 2), 3, 1, 1, 1),
+    "stride 4": (1, 8, (19, 90), 8, (5, 5), 4, 2, 1, 1),
+    "stride 5": (2, 8, (23, 21), 9, (3, 3), 5, 0, 1, 1),
+    "strides that leave gaps": (2, 8, (12, 13), 9, (1, 2), (3, 4), 0, 1, 1),
+    "stride and dilation": (2, 8, (16, 19), 9, (3, 3), (2, 3), 2, (3, 2), 1),
+    "groups": (2, 36, (9, 11), 34, (3, 3), (1, 2), 1, 1, 2),
+    "half a block": (2, 5, (9, 20), 6, (3, 3), 1, 1, 1, 1),
+    "one window": (4, 6, (3, 5), 19, (3, 5), 1, 0, 1, 1),
+    "many filters, images in a tile": (5, 12, (7, 7), 130, (3, 3), 2, 1, 1, 1),
+    "rows in bands": (1, 8, (40, 33), 8, (3, 3), 1, 1, 1, 1),
+}
+
+
+def problem(case, dtype):
+    """Return I, F, B, G, of whole numbers and read-only, and the geometry."""
+    N, C_in, size, C_out, kernel, stride, padding, dilation, groups = CASES[case]
+    rng = np.random.default_rng(0)
+    F = rng.integers(-5, 6, (C_out, C_in // groups, *kernel)).astype(dtype)
+    geometry = shapes.conv_geometry(C_in, size, F.shape, stride, padding, dilation, groups)
+    I, B = rng.integers(-5, 6, (N, C_in, *size)).astype(dtype), rng.integers(-5, 6, C_out).astype(dtype)
+    G = rng.integers(-5, 6, (N, C_out, *geometry.output_size)).astype(dtype)
+    for array in (I, F, B, G):
+        array.flags.writeable = False
+    return I, F, B, G, geometry
+
+
+@pytest.fixture(params=[False, True], ids=["as planned", "in small bands"])
+def divided(request, monkeypatch):
+    """Divide even little work; a second cache that holds next to nothing makes bands of few rows."""
+    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
+    if request.param:
+        monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
+    plans = correlation.plan_forward, correlation.plan_grad_input
+    for plan in plans:
+        plan.cache_clear()
+    before = numba.get_num_threads()
+    yield
+    numba.set_num_threads(before)
+    for plan in plans:
+        plan.cache_clear()
+
+
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_exact_with_any_number_of_threads(case, dtype):
+    I, F, B, G, geometry = problem(case, dtype)
+    O, dI = np.empty(G.shape, dtype), np.empty(I.shape, dtype)
+    direct.forward(I, F, B, geometry, O)
+    direct.grad_input(G, F, geometry, dI)
+    for number in (1, 2, 3):
+        numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))
+        actual = np.full_like(O, np.nan)
+        gemm.forward(I, F, B, geometry, actual)
+        np.testing.assert_array_equal(actual, O)
+        actual = np.full_like(dI, np.nan)
+        gemm.grad_input(G, F, geometry, actual)
+        np.testing.assert_array_equal(actual, dI)
+
+
+def plan_of(case, threads=1):
+    I, F, _, _, geometry = problem(case, np.float32)
+    return correlation.plan_forward(I.shape[0], F.shape[0], F.shape[1], geometry, 4, threads).sizes
+
+
+def test_each_way_to_read_the_source_occurs():
+    assert not plan_of("whole planes").padded
+    assert not plan_of("rows that need no padding").padded
+    assert plan_of("short rows").padded
+    assert plan_of("padding").padded
+    assert plan_of("planes in bands", threads=2).bands == 2
+    assert plan_of("half a block").A_packed  # the missing rows are written there
+    assert plan_of("many filters, images in a tile").images > 1
+    assert {plan_of(case).packed for case in CASES} == {True, False}
+
+
+def test_one_window_over_the_whole_image_is_a_product():
+    for case in CASES:
+        *_, geometry = problem(case, np.float32)
+        assert (correlation.one_window(geometry) is not None) == (case in ("one window", "single pixels")), case
