@@ -171,7 +171,7 @@ export class GradientExplorer extends Explorer {
       { ...lit, I: { window: Is }, F: { window: Fs } },
     );
     this.grids.G.stop([h, w]);
-    this.writeScatter(h, w, geometry, G[h][w], toF, toI);
+    this.writeScatter(h, w, geometry, G[h][w], this.terms.slice(0, toF.length), this.terms.slice(toF.length));
   }
 
   writeScatter(h, w, { rows, columns }, value, toF, toI) {
