@@ -3,9 +3,15 @@
 To wake a sleeping thread takes some 0.03 ms: as long as a small layer, and it happens twice a call, when the worker is
 wanted and when it is done. So whoever waits first looks at a number in memory again and again, without the GIL, for
 about as long, and only then goes to sleep.
+
+A virtual machine adds a trap. Its operating system cannot tell whether a core that has nothing to do is really there, so
+it often wakes a worker on the very core of its caller and leaves it there for ms: two threads are then no faster than
+one. Hence a caller forbids its own core to the worker that it wakes.
 """
 
 import atexit
+import contextlib
+import ctypes
 import os
 import queue
 import threading
@@ -45,6 +51,25 @@ if not config.DISABLE_JIT:
     _look = _compiled_look
 
 
+def _core_in_use():
+    """Return a function that tells the core of the calling thread; None where threads cannot be kept from a core."""
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None) if hasattr(os, "sched_setaffinity") else None
+
+
+_core = _core_in_use()
+
+
+def _keep_away(thread):
+    """Let another thread run wherever the calling thread may, but not on the core where that is now."""
+    if _core is None:
+        return
+    cores = os.sched_getaffinity(0)
+    cores.discard(_core())
+    if cores:
+        with contextlib.suppress(OSError):  # a sandbox may forbid it; then the system's choice stands
+            os.sched_setaffinity(thread, cores)
+
+
 @njit(nogil=True, cache=True)
 def _changes(count, seen, looks):
     """Tell whether count[0] becomes something else than `seen` before so many looks at it."""
@@ -61,22 +86,22 @@ class Signal:
 
     def __init__(self):
         self._count = np.zeros(LINE, np.int64)
-        self._asleep = False
+        self.asleep = False
         self._bell = queue.SimpleQueue()
 
     def send(self):
         """Raise the count."""
         self._count[0] += 1
-        if self._asleep:
+        if self.asleep:
             self._bell.put(None)
 
     def wait(self, seen):
         """Return the count as soon as it is not `seen` any more."""
         if not _changes(self._count, seen, LOOKS):
-            self._asleep = True  # first this, then another look: so no bell goes unheard
+            self.asleep = True  # first this, then another look: so no bell goes unheard
             while self._count[0] == seen:
                 self._bell.get()  # a bell may have been meant for an earlier wait
-            self._asleep = False
+            self.asleep = False
         return self._count[0]
 
 
@@ -95,6 +120,8 @@ class Worker:
     def begin(self, function, *arguments):
         """Start a job; `finish` must follow before the next."""
         self._job = function, arguments
+        if self._given.asleep:
+            _keep_away(self._thread.native_id)
         self._given.send()
 
     def finish(self):
