@@ -98,3 +98,12 @@ def test_one_window_over_the_whole_image_is_a_product():
     for case in CASES:
         *_, geometry = problem(case, np.float32)
         assert (correlation.one_window(geometry) is not None) == (case in ("one window", "single pixels")), case
+
+
+@pytest.mark.parametrize("plan", [correlation.plan_forward, correlation.plan_grad_input])
+@pytest.mark.parametrize(("N", "channels", "size", "threads"), [(1, 64, 56, 2), (1, 64, 56, 4), (8, 256, 14, 2)])
+def test_no_thread_gets_more_tasks_than_another(plan, N, channels, size, threads):
+    """The sizes of the caches alone would make three tasks, which take two threads as long as four."""
+    F_shape = (channels, channels, 3, 3)
+    geometry = shapes.conv_geometry(channels, (size, size), F_shape, 1, 2, 2, 1)
+    assert plan(N, channels, channels, geometry, 4, threads).tasks % threads == 0

@@ -59,6 +59,61 @@ def test_a_worker_does_job_after_job_and_keeps_no_argument():
     assert not worker._thread.is_alive()
 
 
+@pytest.fixture
+def sleeper():
+    """Return a worker that has fallen asleep."""
+    worker = workers.Worker()
+    deadline = time.monotonic() + 10
+    while not worker._given.asleep and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert worker._given.asleep
+    yield worker
+    worker.stop()
+
+
+def run(worker, function):
+    """Return what the worker finds."""
+    found = []
+    worker.begin(lambda: found.append(function()))
+    assert worker.finish() is None
+    return found[0]
+
+
+@pytest.mark.skipif(workers._core is None, reason="this system does not keep threads from a core")
+@pytest.mark.parametrize("core", sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [])
+def test_who_is_woken_may_run_anywhere_but_on_the_core_of_the_caller(monkeypatch, sleeper, core):
+    allowed = os.sched_getaffinity(0)
+    monkeypatch.setattr(workers, "_core", lambda: core)
+    assert run(sleeper, lambda: os.sched_getaffinity(0)) == (allowed - {core} or allowed)
+    assert os.sched_getaffinity(0) == allowed
+
+
+@pytest.mark.skipif(workers._core is None, reason="this system does not keep threads from a core")
+def test_a_caller_with_one_core_shares_it(sleeper):
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert workers._core() == min(allowed)
+        assert run(sleeper, lambda: 1) == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_a_sandbox_may_forbid_to_choose_cores(monkeypatch, sleeper):
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden, raising=False)
+    assert run(sleeper, lambda: 1) == 1
+
+
+def test_a_system_may_know_no_cores(monkeypatch, sleeper):
+    monkeypatch.setattr(workers, "_core", None)
+    assert run(sleeper, lambda: 1) == 1
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    assert workers._core_in_use() is None
+
+
 def test_an_error_is_returned_once():
     worker = workers.Worker()
     worker.begin(divmod, 1, 0)

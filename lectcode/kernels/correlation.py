@@ -156,6 +156,11 @@ def _axes(geometry):
     )
 
 
+def _multiple(tasks, threads):
+    """Round up, so that every thread gets as many tasks."""
+    return -(-tasks // threads) * threads
+
+
 def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     """Choose tasks and tables for a product along two axes."""
     y, x = axes
@@ -215,6 +220,11 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         least = -(-TILES * tile // pixels) if packed and blocks >= MANY and len(y.parts) == 1 else 1
         images = max(1, min(images, max(least, SECOND_LEVEL // (step_bytes * (steps + y.reach)))))
         bands = max(bands, -(-steps // fit))
+    # three tasks would keep one of two threads waiting for half of the time
+    if images > 1 and splits == 1:
+        images = -(-N // _multiple(-(-N // images), threads))
+    if bands > 1 and N * groups < 2 * threads:
+        bands = _multiple(bands, threads)
     band = -(-steps // bands)
     if columns == 1 and bands > 1:
         band = -(-band // tile) * tile

@@ -24,7 +24,7 @@ from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LOOKS = 2000  # with the pause after each, some 0.05 ms
+LOOKS = 20_000  # with the pause after each, some 0.5 ms: what a caller's own code between two layers may take
 PATIENCE = 100  # who sent the signal still has the GIL for a few us, and to wait for it in vain means to fall asleep
 LINE = 8  # numbers in a cache line: two counts in one would slow each other down
 
