@@ -4,8 +4,8 @@ To wake a sleeping thread takes some 0.03 ms: as long as a small layer, and it h
 wanted and when it is done. So whoever waits first looks at a number in memory again and again, without the GIL, for
 about as long, and only then goes to sleep.
 
-A virtual machine adds a trap. Its operating system cannot tell whether a core that has nothing to do is really there, so
-it often wakes a worker on the very core of its caller and leaves it there for ms: two threads are then no faster than
+A virtual machine adds a trap. Its operating system cannot tell whether a core that does nothing is there at all, so it
+often wakes a worker on the very core of its caller and leaves it there for ms: two threads are then no faster than
 one. Hence a caller forbids its own core to the worker that it wakes.
 """
 
