@@ -45,10 +45,10 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     groups : int
         Divides C_in and C_out; each group of filters sees its own group of input channels.
     algorithm : str
-        "auto" or a name in lectcode.kernels.ALGORITHMS. "winograd" does a quarter of the work for filters of 3 x 3 with
-        stride 1, but rounds more often and does not give exact sums of whole numbers; "gemm" and "direct" do. "auto"
-        takes "direct" for int64 and "gemm" for float64; for float32 "winograd" where it applies and pays, in layers
-        with many channels, and "gemm" elsewhere: who wants the smaller error asks for "gemm".
+        "auto" or a name in lectcode.kernels.ALGORITHMS. With stride 1, "winograd" does a quarter of the work for
+        filters of 3 x 3 and 36 % for 5 x 5, but rounds more often and does not give exact sums of whole numbers; "gemm"
+        and "direct" do. "auto" takes "direct" for int64 and "gemm" for float64; for float32 "winograd" where it applies
+        and pays, in layers with many channels, and "gemm" elsewhere: who wants the smaller error asks for "gemm".
 
     Returns
     -------
@@ -376,7 +376,8 @@ def _choose(name, dtype, geometry, N=0, rows=0, channels=0, result=()):
         if dtype.kind != "f":
             name = "direct"
         elif dtype == np.float32 and result and winograd.refusal(dtype, geometry) is None:
-            name = "winograd" if winograd.chooses(N, rows, channels, result, dtype.itemsize) else "gemm"
+            sizes = N, rows, channels, geometry.groups, geometry.kernel_size[0], result
+            name = "winograd" if winograd.chooses(*sizes, dtype.itemsize) else "gemm"
         else:
             name = "gemm"
     if name not in ALGORITHMS:

@@ -1,7 +1,8 @@
-"""Winograd's convolution F(4 x 4, 3 x 3): a quarter of the products, for filters of 3 x 3 with stride 1.
+"""Winograd's convolution: a quarter of the products for filters of 3 x 3 with stride 1, and 36 of 100 for 5 x 5.
 
-The output is cut into tiles of 4 x 4. Each needs a window of 6 x 6 inputs, its neighbours' windows overlap it by two
-rows or columns. With the transforms of `lectcode.kernels.winograd_transforms`
+The output is cut into tiles, of 4 x 4 for filters of 3 x 3, "F(4 x 4, 3 x 3)", and of 2 x 2 for 5 x 5,
+"F(2 x 2, 5 x 5)". Both need a window of 6 x 6 inputs, which its neighbours' windows overlap. With the transforms of
+`lectcode.kernels.winograd_transforms`
 
     U[c_out, c_in] = G F[c_out, c_in] G^T       of each filter
     V[c_in, t]     = B I_pad[c_in, window t] B^T     of each window
@@ -13,19 +14,23 @@ computes them.
 
 Vectors run over tiles. So that none of their lanes is idle, tiles are numbered through all rows and images: a panel
 of neighbouring tiles may end one image and begin the next. The gradient of the input is the same with turned
-filters, the channels of F exchanged, and padding 2 - P, which crops where P > 2.
+filters, the channels of F exchanged, and padding K - 1 - P, which crops where that is negative.
 
 Transforming costs memory traffic, not time, as long as its results stay near the processor:
 
 - Many tiles: U is computed first. A task transforms the windows of some hundred tiles, multiplies them with one
   group of filters after the other, and transforms back.
 - Few tiles: V is computed first. A task transforms one group of filters, multiplies V with it, and transforms back.
-  So U never exists as a whole, which would be four times as large as F.
+  So U never exists as a whole, which would be larger than F.
 
 An inf, or a number so large that the transforms overflow, would reach all outputs of its tile, as NaN. So images
 with a result that is not finite are computed again by "gemm".
+
+The loops are compiled for each size of the filters on its own, when it is first needed: `five` is None for 3 x 3 and a
+number for 5 x 5, and Numba leaves out what follows an `if` that the type of an argument decides.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,22 +50,27 @@ from lectcode.kernels.winograd_transforms import (
     A,
     B,
     G,
-    filter_transform,
+    filter_transform_3,
+    filter_transform_5,
     input_transform,
-    output_transform,
+    output_transform_3,
+    output_transform_5,
 )
 
-TILE = 4  # outputs of a tile along one axis
 WINDOW = 6  # inputs of a tile along one axis
 POSITIONS = WINDOW * WINDOW
+SQUARES = (3, 3), (5, 5)  # the filters
 DEPTH = 128  # channels that the micro-kernel adds at once: their part of a panel fits in the nearest cache
 TILES = 96  # of a task, if there are many
 MANY = 4 * TILES  # tiles of all images
-ZEROS = len(INPUT) + len(OUTPUT) + len(FILTER)  # where the zeros stand among the constants
-# Multiply-adds that take as long as transforming one number of F, one window of one channel, one tile of one filter.
-FILTER_COST = 24
-WINDOW_COST = 350
-BACK_COST = 350
+ZEROS = len(INPUT) + len(OUTPUT)  # where the zeros stand among the constants
+NUMBERS = ZEROS + ROWS  # and behind them, the numbers of G
+# Multiply-adds that take as long as transforming one number of F, one window of one channel, one tile of one filter,
+# for each size of the filters.
+FILTER_COST = {3: 24, 5: 24}
+WINDOW_COST = {3: 350, 5: 350}
+BACK_COST = {3: 350, 5: 120}
+WIDE = 32  # channels of a group, if there are several
 CALL_COST = 1_000_000  # what two steps and their tables cost, whatever the sizes
 SMALL = 2**23  # bytes of workspace that no machine misses
 
@@ -68,8 +78,11 @@ SMALL = 2**23  # bytes of workspace that no machine misses
 class Sizes(NamedTuple):
     """What the compiled loops must know; every pair is (height, width), distances are counted in elements."""
 
-    rows: int  # of the product: filters, or channels of dI
-    channels: int  # of the source
+    rows: int  # of the product, per group: filters, or channels of dI
+    channels: int  # of the source, per group
+    groups: int
+    K: int  # size of the filters
+    tile: int  # outputs along one axis
     turned: bool  # the filters are turned, and their channels are the rows
     size: tuple  # of the source
     corner: tuple  # the source's pixel at the corner of the first window; negative in the padding
@@ -83,16 +96,19 @@ class Sizes(NamedTuple):
     U_pitch: int  # from one position to the next
     V_pitch: int
     M_pitch: int
-    line: int  # numbers in a line of transformed pixels
+    lines: int  # of transformed pixels, all but the first beginning some tiles later
+    line: int  # numbers in each
+    width: int  # of a band
     band: int  # pixels of padded source that a task needs
 
 
 @lru_cache(512)
-def plan(N, rows, channels, turned, size, corner, result, itemsize):
+def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize):
     """Return the sizes of a correlation."""
     lanes = BYTES // itemsize
     panel, group = VECTORS * lanes, max(lanes, ROWS)
-    grid = tuple(-(-length // TILE) for length in result)
+    tile = WINDOW - K + 1
+    grid = tuple(-(-length // tile) for length in result)
     total = N * grid[0] * grid[1]
     filters_first = total >= MANY
     tiles = TILES if filters_first else total
@@ -100,10 +116,14 @@ def plan(N, rows, channels, turned, size, corner, result, itemsize):
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
     pitches = (channels * group + lanes, panels * channels * panel + lanes, panels * group * panel + lanes)
-    band = (tiles // grid[1] + 2) * WINDOW * (TILE * grid[1] + TILE) + 2 * lanes
+    width = tile * grid[1] + 4  # K - 1 would do
+    band = (tiles // grid[1] + 2) * WINDOW * width + 2 * lanes
     return Sizes(
         rows,
         channels,
+        groups,
+        K,
+        tile,
         turned,
         size,
         corner,
@@ -115,7 +135,9 @@ def plan(N, rows, channels, turned, size, corner, result, itemsize):
         panel,
         group,
         *pitches,
-        TILE * panel + lanes,
+        -(-WINDOW // tile),
+        tile * panel + lanes,
+        width,
         band + -band % lanes,
     )
 
@@ -123,7 +145,7 @@ def plan(N, rows, channels, turned, size, corner, result, itemsize):
 def workspace(sizes):
     """Return how many numbers a call stores, and each of its threads, in the first step and in the second."""
     U, V, M = (POSITIONS * pitch for pitch in (sizes.U_pitch, sizes.V_pitch, sizes.M_pitch))
-    taps, windows = 9 * sizes.channels * sizes.group, 2 * WINDOW * sizes.line + sizes.band
+    taps, windows = sizes.K**2 * sizes.channels * sizes.group, sizes.lines * WINDOW * sizes.line + sizes.band
     if sizes.filters_first:
         return -(-sizes.rows // sizes.group) * U, taps, V + M + sizes.tiles + sizes.panel + windows
     return V, windows, U + M + sizes.tiles + sizes.panel + max(taps, windows)
@@ -132,81 +154,90 @@ def workspace(sizes):
 def forward(I, F, B, geometry, O):
     """Write the convolution of I with F, plus B, into O."""
     corner = tuple(-before for before in geometry.before)
-    for n in _correlate(I, F, False, B, corner, O):
+    for n in _correlate(I, F, False, B, geometry.groups, corner, O):
         gemm.forward(I[n : n + 1], F, B, geometry, O[n : n + 1])
 
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
-    corner = tuple(before - (WINDOW - TILE) for before in geometry.before)
-    for n in _correlate(G, F, True, np.zeros(dI.shape[1], G.dtype), corner, dI):
+    corner = tuple(before - (F.shape[2] - 1) for before in geometry.before)
+    for n in _correlate(G, F, True, np.zeros(dI.shape[1], G.dtype), geometry.groups, corner, dI):
         gemm.grad_input(G[n : n + 1], F, geometry, dI[n : n + 1])
 
 
-def _correlate(X, F, turned, bias, corner, O):
+def _correlate(X, F, turned, bias, groups, corner, O):
     """Write the correlation of X with F, plus bias, into O; return the images whose result is not finite."""
-    (N, rows), channels = O.shape[:2], X.shape[1]
+    (N, rows), channels, K = O.shape[:2], X.shape[1], F.shape[2]
     if O.size == 0:
         return []
     if channels == 0:
         O[...] = bias[:, None, None]
         return []
-    sizes = plan(N, rows, channels, turned, X.shape[2:], corner, O.shape[2:], X.itemsize)
-    groups = -(-rows // sizes.group)
-    constants, steps = _constants(X.dtype, sizes.panel, sizes.group)
-    D = np.zeros(groups * sizes.group, X.dtype)
-    D[:rows] = bias
+    rows, channels = rows // groups, channels // groups
+    sizes = plan(N, rows, channels, groups, K, turned, X.shape[2:], corner, O.shape[2:], X.itemsize)
+    constants, steps = _constants(X.dtype, K, sizes.panel, sizes.group)
     flags = np.zeros(N, np.uint8)
-    first = np.empty(workspace(sizes)[0], X.dtype)  # U or V
-    own, more = ((size, X.dtype) for size in workspace(sizes)[1:])
-    x, f = X.reshape(-1), F.reshape(-1)
-    if sizes.filters_first:
-        share(_transform_filters, groups, F.size * FILTER_COST, f, sizes, constants, first, workspace=own)
-        tasks = -(-sizes.total // sizes.tiles)
-    else:
-        share(
-            _transform_windows,
-            channels,
-            channels * sizes.total * WINDOW_COST,
-            x,
-            sizes,
-            constants,
-            first,
-            workspace=own,
-        )
-        tasks = groups
-    work = sizes.total * channels * rows * POSITIONS
-    share(_compute, tasks, work, x, f, first, D, sizes, constants, steps, O.reshape(-1), flags, workspace=more)
+    for x, f, b, o in zip(
+        _cuts(X, X.size // N // groups, groups),
+        _cuts(F, F.size // groups, groups),
+        np.split(bias, groups),
+        _cuts(O, O.size // N // groups, groups),
+        strict=True,
+    ):
+        _product(x, f, b, sizes, constants, steps, o, flags)
     return np.flatnonzero(flags)
 
 
+def _cuts(array, distance, groups):
+    """Return the numbers of an array from where each group begins."""
+    return [array.reshape(-1)[group * distance :] for group in range(groups)]
+
+
+def _product(X, F, bias, sizes, constants, steps, O, flags):
+    """Write the results of one group; flag the images where they are not finite."""
+    K, five = sizes.K, None if sizes.K == 3 else sizes.K
+    filters = -(-sizes.rows // sizes.group)  # groups of filters
+    D = np.zeros(filters * sizes.group, X.dtype)
+    D[: sizes.rows] = bias
+    shared, *own = workspace(sizes)
+    given, (own, more) = np.empty(shared, X.dtype), ((size, X.dtype) for size in own)  # given: U or V
+    if sizes.filters_first:
+        work, tasks = K * K * sizes.rows * sizes.channels * FILTER_COST[K], -(-sizes.total // sizes.tiles)
+        share(_transform_filters, filters, work, F, five, sizes, constants, given, workspace=own)
+    else:
+        work, tasks = sizes.channels * sizes.total * WINDOW_COST[K], filters
+        share(_transform_windows, sizes.channels, work, X, five, sizes, constants, given, workspace=own)
+    work = sizes.total * sizes.channels * sizes.rows * POSITIONS
+    share(_compute, tasks, work, X, F, five, given, D, sizes, constants, steps, O, flags, workspace=more)
+
+
 @lru_cache(8)
-def _constants(dtype, panel, group):
+def _constants(dtype, K, panel, group):
     """Return the numbers of the transforms and some zeros, and where step k of a product finds U and V."""
-    numbers = [float(number) for number in INPUT + OUTPUT + FILTER]
-    constants = np.array(numbers + [0.0] * ROWS, dtype)
+    numbers = INPUT + OUTPUT + (0,) * ROWS + FILTER[K]
+    constants = np.array([float(number) for number in numbers], dtype)
     steps = np.concatenate([np.arange(DEPTH) * group, np.arange(DEPTH) * panel])
     constants.flags.writeable = steps.flags.writeable = False
     return constants, steps
 
 
 @njit(nogil=True, cache=True)
-def _transform_filters(F, sizes, constants, U, workspace, first, last):
+def _transform_filters(F, five, sizes, constants, U, workspace, first, last):
     """Transform the groups of filters first, ..., last - 1."""
     for g in range(first, last):
-        _transform_group(F, g, sizes, constants, workspace, U, g * POSITIONS * sizes.U_pitch)
+        _transform_group(F, g, five, sizes, constants, workspace, U, g * POSITIONS * sizes.U_pitch)
 
 
 @njit(nogil=True, cache=True)
-def _transform_windows(X, sizes, constants, V, workspace, first, last):
+def _transform_windows(X, five, sizes, constants, V, workspace, first, last):
     """Transform the windows of the channels first, ..., last - 1."""
     pieces, starts, bands = _cut(sizes, 0, sizes.total)
     for c in range(first, last):
-        _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace, V)
+        _transform_channel(X, c, five, sizes, pieces, starts, bands, constants, workspace, V)
 
 
 @njit(nogil=True, cache=True)
-def _compute(X, F, given, bias, sizes, constants, steps, O, flags, workspace, first, last):
+def _compute(X, F, five, given, bias, sizes, constants, steps, O, flags, workspace, first, last):
     """Compute the tasks first, ..., last - 1: some tiles for all filters, or a group of filters for all tiles."""
     own = POSITIONS * (sizes.V_pitch if sizes.filters_first else sizes.U_pitch)
     M = workspace[own : own + POSITIONS * sizes.M_pitch]
@@ -221,13 +252,13 @@ def _compute(X, F, given, bias, sizes, constants, steps, O, flags, workspace, fi
             first_group, last_group = 0, (sizes.rows + sizes.group - 1) // sizes.group
             pieces, starts, bands = _cut(sizes, task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total))
             for c in range(sizes.channels):
-                _transform_channel(X, c, sizes, pieces, starts, bands, constants, rest, V)
+                _transform_channel(X, c, five, sizes, pieces, starts, bands, constants, rest, V)
         else:
-            _transform_group(F, task, sizes, constants, rest, U, 0)
+            _transform_group(F, task, five, sizes, constants, rest, U, 0)
         for g in range(first_group, last_group):
             u = g * POSITIONS * sizes.U_pitch if sizes.filters_first else 0
             _multiply(U, u, V, sizes, pieces, starts, constants, steps, M)
-            _transform_back(M, g, sizes, pieces, starts, bias, constants, rest, checks, O, flags)
+            _transform_back(M, g, five, sizes, pieces, starts, bias, constants, rest, checks, O, flags)
 
 
 @njit(nogil=True, cache=True)
@@ -238,8 +269,7 @@ def _cut(sizes, first, last):
     column of its first output). Panel p has the pieces starts[p], ..., starts[p + 1] - 1. A band is what is needed
     of one image: (image, first row, number of rows, place), its rows being those of the padded source.
     """
-    columns = sizes.grid[1]
-    width = TILE * columns + TILE
+    columns, side, width = sizes.grid[1], sizes.tile, sizes.width
     panels, rows = (last - first + sizes.panel - 1) // sizes.panel, (last - first) // columns + 2
     pieces, starts, bands = (
         np.empty((rows + panels, 6), np.int64),
@@ -252,11 +282,11 @@ def _cut(sizes, first, last):
         row, j = divmod(tile, columns)
         n, i = divmod(row, sizes.grid[0])
         if row != before and i > 0 and before >= 0:  # the next row of the same image
-            place += TILE * width
-            bands[used - 1, 2] += TILE
+            place += side * width
+            bands[used - 1, 2] += side
         elif row != before:
             place = free
-            bands[used, 0], bands[used, 1], bands[used, 2], bands[used, 3] = n, TILE * i, WINDOW, place
+            bands[used, 0], bands[used, 1], bands[used, 2], bands[used, 3] = n, side * i, WINDOW, place
             used += 1
         free = place + WINDOW * width
         before = row
@@ -264,8 +294,8 @@ def _cut(sizes, first, last):
         if x == 0:
             starts[p] = count
         length = min(columns - j, last - tile, sizes.panel - x)
-        pieces[count, 0], pieces[count, 1], pieces[count, 2] = x, length, place + TILE * j
-        pieces[count, 3], pieces[count, 4], pieces[count, 5] = n, TILE * i, TILE * j
+        pieces[count, 0], pieces[count, 1], pieces[count, 2] = x, length, place + side * j
+        pieces[count, 3], pieces[count, 4], pieces[count, 5] = n, side * i, side * j
         count += 1
         tile += length
     starts[panels] = count
@@ -285,6 +315,17 @@ def _six(numbers, first):
 
 
 @njit(nogil=True, cache=True)
+def _five(numbers, first):
+    return (
+        splat(numbers[first]),
+        splat(numbers[first + 1]),
+        splat(numbers[first + 2]),
+        splat(numbers[first + 3]),
+        splat(numbers[first + 4]),
+    )
+
+
+@njit(nogil=True, cache=True)
 def _load_six(array, index, distance):
     return (
         load(array, index),
@@ -293,6 +334,17 @@ def _load_six(array, index, distance):
         load(array, index + 3 * distance),
         load(array, index + 4 * distance),
         load(array, index + 5 * distance),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _load_five(array, index, distance):
+    return (
+        load(array, index),
+        load(array, index + distance),
+        load(array, index + 2 * distance),
+        load(array, index + 3 * distance),
+        load(array, index + 4 * distance),
     )
 
 
@@ -314,82 +366,120 @@ def _count(pieces, starts, p):
 
 
 @njit(nogil=True, cache=True)
-def _transform_channel(X, c, sizes, pieces, starts, bands, constants, workspace, V):
+def _columns_3(lines, at, line, lanes):
+    """Return the columns of windows that begin at every fourth pixel, from two lines, one beginning a tile later."""
+    a_0, a_1 = load(lines, at), load(lines, at + lanes)
+    a_2, a_3 = load(lines, at + 2 * lanes), load(lines, at + 3 * lanes)
+    at += line
+    b_0, b_1 = load(lines, at), load(lines, at + lanes)
+    b_2, b_3 = load(lines, at + 2 * lanes), load(lines, at + 3 * lanes)
+    even_0, even_1, odd_0, odd_1 = evens(a_0, a_1), evens(a_2, a_3), odds(a_0, a_1), odds(a_2, a_3)
+    return (
+        evens(even_0, even_1),
+        evens(odd_0, odd_1),
+        odds(even_0, even_1),
+        odds(odd_0, odd_1),
+        evens(evens(b_0, b_1), evens(b_2, b_3)),
+        evens(odds(b_0, b_1), odds(b_2, b_3)),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _columns_5(lines, at, line, lanes):
+    """Return the columns of windows that begin at every second pixel, from three lines, each beginning a tile later."""
+    a_0, a_1 = load(lines, at), load(lines, at + lanes)
+    b_0, b_1 = load(lines, at + line), load(lines, at + line + lanes)
+    c_0, c_1 = load(lines, at + 2 * line), load(lines, at + 2 * line + lanes)
+    return evens(a_0, a_1), odds(a_0, a_1), evens(b_0, b_1), odds(b_0, b_1), evens(c_0, c_1), odds(c_0, c_1)
+
+
+@njit(nogil=True, cache=True)
+def _transform_channel(X, c, five, sizes, pieces, starts, bands, constants, workspace, V):
     """Write B window B^T of all tiles in one channel, V[position][panel][channel][place in the panel]."""
     lanes = lanes_of(X)
-    width = TILE * sizes.grid[1] + TILE
-    line = sizes.line
-    lines, band = workspace[: 2 * WINDOW * line], workspace[2 * WINDOW * line :]
+    side, width, line, later = sizes.tile, sizes.width, sizes.line, sizes.lines
+    lines, band = workspace[: later * WINDOW * line], workspace[later * WINDOW * line :]
     k = _six(constants, 0)
     for b in range(bands.shape[0]):
-        plane = (bands[b, 0] * sizes.channels + c) * sizes.size[0] * sizes.size[1]
+        plane = (bands[b, 0] * sizes.groups * sizes.channels + c) * sizes.size[0] * sizes.size[1]
         corner = sizes.corner[0] + bands[b, 1], sizes.corner[1]
         pad_plane(X, plane, sizes.size, corner, (1, 1), (1, 1), (bands[b, 2], width), band, bands[b, 3])
     end = bands[-1, 3] + bands[-1, 2] * width
     band[end : end + lanes] = 0  # the last vector of the last row reads past it
     for p in range(starts.size - 1):
-        # From row to row: a vector holds neighbouring pixels. The second of each pair of lines begins one tile later.
+        # From row to row: a vector holds neighbouring pixels.
         for piece in range(starts[p], starts[p + 1]):
-            for later in range(2):
-                to, from_ = later * line + TILE * pieces[piece, 0], pieces[piece, 2] + later * TILE
-                for x in range(0, TILE * pieces[piece, 1], lanes):
-                    _store_six(lines, to + x, 2 * line, input_transform(_load_six(band, from_ + x, width), k))
+            for shift in range(later):
+                to, from_ = shift * line + side * pieces[piece, 0], pieces[piece, 2] + shift * side
+                for x in range(0, side * pieces[piece, 1], lanes):
+                    _store_six(lines, to + x, later * line, input_transform(_load_six(band, from_ + x, width), k))
         # Lanes without a tile compute with zeros.
         tiles = _count(pieces, starts, p)
         full = (tiles + lanes - 1) // lanes * lanes
         if tiles < full:
-            for i in range(2 * WINDOW):
-                lines[i * line + TILE * tiles : i * line + TILE * full] = 0
+            for i in range(later * WINDOW):
+                lines[i * line + side * tiles : i * line + side * full] = 0
         # From column to column: a vector holds the same pixel of neighbouring tiles.
         for x in range(0, tiles, lanes):
             for i in range(WINDOW):
-                at = 2 * i * line + TILE * x
-                a_0, a_1 = load(lines, at), load(lines, at + lanes)
-                a_2, a_3 = load(lines, at + 2 * lanes), load(lines, at + 3 * lanes)
-                at += line
-                b_0, b_1 = load(lines, at), load(lines, at + lanes)
-                b_2, b_3 = load(lines, at + 2 * lanes), load(lines, at + 3 * lanes)
-                even_0, even_1, odd_0, odd_1 = evens(a_0, a_1), evens(a_2, a_3), odds(a_0, a_1), odds(a_2, a_3)
-                window = (
-                    evens(even_0, even_1),
-                    evens(odd_0, odd_1),
-                    odds(even_0, even_1),
-                    odds(odd_0, odd_1),
-                    evens(evens(b_0, b_1), evens(b_2, b_3)),
-                    evens(odds(b_0, b_1), odds(b_2, b_3)),
-                )
+                at = later * i * line + side * x
+                window = _columns_3(lines, at, line, lanes) if five is None else _columns_5(lines, at, line, lanes)
                 to = WINDOW * i * sizes.V_pitch + (p * sizes.channels + c) * sizes.panel + x
                 _store_six(V, to, sizes.V_pitch, input_transform(window, k))
 
 
 @njit(nogil=True, cache=True)
-def _transform_group(F, g, sizes, constants, taps, U, start):
+def _transform_filters_3(taps, at, group, constants, U, to, pitch):
+    """Write G F G^T of a vector of filters of 3 x 3."""
+    k = _six(constants, NUMBERS), splat(constants[NUMBERS + 6])
+    down = 3 * group
+    u_0 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
+    at += group
+    u_1 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
+    at += group
+    u_2 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
+    for i in range(WINDOW):
+        _store_six(U, to + WINDOW * i * pitch, pitch, filter_transform_3((u_0[i], u_1[i], u_2[i]), k))
+
+
+@njit(nogil=True, cache=True)
+def _transform_filters_5(taps, at, group, constants, U, to, pitch):
+    """Write G F G^T of a vector of filters of 5 x 5."""
+    k = splat(constants[NUMBERS]), _five(constants, NUMBERS + 1), _five(constants, NUMBERS + 6)
+    down = 5 * group
+    u_0 = filter_transform_5(_load_five(taps, at, down), k)
+    u_1 = filter_transform_5(_load_five(taps, at + group, down), k)
+    u_2 = filter_transform_5(_load_five(taps, at + 2 * group, down), k)
+    u_3 = filter_transform_5(_load_five(taps, at + 3 * group, down), k)
+    u_4 = filter_transform_5(_load_five(taps, at + 4 * group, down), k)
+    for i in range(WINDOW):
+        u = filter_transform_5((u_0[i], u_1[i], u_2[i], u_3[i], u_4[i]), k)
+        _store_six(U, to + WINDOW * i * pitch, pitch, u)
+
+
+@njit(nogil=True, cache=True)
+def _transform_group(F, g, five, sizes, constants, taps, U, start):
     """Write G F G^T of one group of filters, U[position][channel][filter in the group], zero where it has no filter."""
     lanes = lanes_of(F)
-    channels, group = sizes.channels, sizes.group
+    channels, group, number = sizes.channels, sizes.group, sizes.K * sizes.K
     filters = min(group, sizes.rows - g * group)
     for r in range(filters):
         row = g * group + r
         for c in range(channels):
-            begin = 9 * (c * sizes.rows + row) if sizes.turned else 9 * (row * channels + c)
-            from_ = F[begin : begin + 9]
-            for t in range(9):
-                taps[(c * 9 + t) * group + r] = from_[8 - t] if sizes.turned else from_[t]
+            begin = number * (c * sizes.rows + row) if sizes.turned else number * (row * channels + c)
+            from_ = F[begin : begin + number]
+            for t in range(number):
+                taps[(c * number + t) * group + r] = from_[number - 1 - t] if sizes.turned else from_[t]
     for r in range(filters, group):
-        for x in range(9 * channels):
+        for x in range(number * channels):
             taps[x * group + r] = 0
-    k = _six(constants, 12), splat(constants[18])
     for c in range(channels):
         for r in range(0, group, lanes):
-            at, to = 9 * c * group + r, start + c * group + r
-            u_0 = filter_transform((load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group)), k)
-            at += group
-            u_1 = filter_transform((load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group)), k)
-            at += group
-            u_2 = filter_transform((load(taps, at), load(taps, at + 3 * group), load(taps, at + 6 * group)), k)
-            for i in range(WINDOW):
-                u = filter_transform((u_0[i], u_1[i], u_2[i]), k)
-                _store_six(U, to + WINDOW * i * sizes.U_pitch, sizes.U_pitch, u)
+            at, to = number * c * group + r, start + c * group + r
+            if five is None:
+                _transform_filters_3(taps, at, group, constants, U, to, sizes.U_pitch)
+            else:
+                _transform_filters_5(taps, at, group, constants, U, to, sizes.U_pitch)
 
 
 @njit(nogil=True, cache=True)
@@ -415,10 +505,53 @@ def _multiply(U, start, V, sizes, pieces, starts, zeros, steps, M):
 
 
 @njit(nogil=True, cache=True)
-def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks, O, flags):
+def _back_3(M, at, pitch, lines, line, x, b, k, check):
+    """Write A M A^T + b of a vector of tiles of 4 x 4 to four lines; return check plus the sum of each tile."""
+    lanes = lanes_of(M)
+    for j in range(WINDOW):
+        y = output_transform_3(_load_six(M, at + j * pitch, WINDOW * pitch), k)
+        to = 4 * line + j * lanes
+        store(lines, to, y[0])
+        store(lines, to + WINDOW * lanes, y[1])
+        store(lines, to + 2 * WINDOW * lanes, y[2])
+        store(lines, to + 3 * WINDOW * lanes, y[3])
+    for i in range(4):
+        y = output_transform_3(_load_six(lines, 4 * line + WINDOW * i * lanes, lanes), k)
+        check = check + ((y[0] + y[1]) + (y[2] + y[3]))
+        y_0, y_1, y_2, y_3 = y[0] + b, y[1] + b, y[2] + b, y[3] + b
+        low_0, high_0, low_1, high_1 = zip_low(y_0, y_2), zip_high(y_0, y_2), zip_low(y_1, y_3), zip_high(y_1, y_3)
+        to = i * line + 4 * x
+        store(lines, to, zip_low(low_0, low_1))
+        store(lines, to + lanes, zip_high(low_0, low_1))
+        store(lines, to + 2 * lanes, zip_low(high_0, high_1))
+        store(lines, to + 3 * lanes, zip_high(high_0, high_1))
+    return check
+
+
+@njit(nogil=True, cache=True)
+def _back_5(M, at, pitch, lines, line, x, b, k, check):
+    """Write A M A^T + b of a vector of tiles of 2 x 2 to two lines; return check plus the sum of each tile."""
+    lanes = lanes_of(M)
+    for j in range(WINDOW):
+        y = output_transform_5(_load_six(M, at + j * pitch, WINDOW * pitch), k)
+        to = 2 * line + j * lanes
+        store(lines, to, y[0])
+        store(lines, to + WINDOW * lanes, y[1])
+    for i in range(2):
+        y = output_transform_5(_load_six(lines, 2 * line + WINDOW * i * lanes, lanes), k)
+        check = check + (y[0] + y[1])
+        y_0, y_1 = y[0] + b, y[1] + b
+        to = i * line + 2 * x
+        store(lines, to, zip_low(y_0, y_1))
+        store(lines, to + lanes, zip_high(y_0, y_1))
+    return check
+
+
+@njit(nogil=True, cache=True)
+def _transform_back(M, g, five, sizes, pieces, starts, bias, constants, lines, checks, O, flags):
     """Write A M A^T plus bias to the outputs of one group of filters; flag the images where it is not finite."""
     lanes = lanes_of(M)
-    panel, pitch, line = sizes.panel, sizes.M_pitch, sizes.line
+    panel, pitch, line, side = sizes.panel, sizes.M_pitch, sizes.line, sizes.tile
     height, width = sizes.result
     k = _six(constants, 6)
     for x in range(checks.size):
@@ -428,36 +561,18 @@ def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks,
         for p in range(starts.size - 1):
             for x in range(0, _count(pieces, starts, p), lanes):
                 at = (p * sizes.group + row - g * sizes.group) * panel + x
-                for j in range(WINDOW):
-                    y = output_transform(_load_six(M, at + j * pitch, WINDOW * pitch), k)
-                    to = TILE * line + j * lanes
-                    store(lines, to, y[0])
-                    store(lines, to + WINDOW * lanes, y[1])
-                    store(lines, to + 2 * WINDOW * lanes, y[2])
-                    store(lines, to + 3 * WINDOW * lanes, y[3])
                 check = load(checks, p * panel + x)
-                for i in range(TILE):
-                    y = output_transform(_load_six(lines, TILE * line + WINDOW * i * lanes, lanes), k)
-                    check = check + ((y[0] + y[1]) + (y[2] + y[3]))
-                    y_0, y_1, y_2, y_3 = y[0] + b, y[1] + b, y[2] + b, y[3] + b
-                    low_0, high_0, low_1, high_1 = (
-                        zip_low(y_0, y_2),
-                        zip_high(y_0, y_2),
-                        zip_low(y_1, y_3),
-                        zip_high(y_1, y_3),
-                    )
-                    to = i * line + TILE * x
-                    store(lines, to, zip_low(low_0, low_1))
-                    store(lines, to + lanes, zip_high(low_0, low_1))
-                    store(lines, to + 2 * lanes, zip_low(high_0, high_1))
-                    store(lines, to + 3 * lanes, zip_high(high_0, high_1))
+                if five is None:
+                    check = _back_3(M, at, pitch, lines, line, x, b, k, check)
+                else:
+                    check = _back_5(M, at, pitch, lines, line, x, b, k, check)
                 store(checks, p * panel + x, check)
             for piece in range(starts[p], starts[p + 1]):
                 h, w = pieces[piece, 4], pieces[piece, 5]
-                length = min(TILE * pieces[piece, 1], width - w)
-                to = ((pieces[piece, 3] * sizes.rows + row) * height + h) * width + w
-                for i in range(min(TILE, height - h)):
-                    from_ = i * line + TILE * pieces[piece, 0]
+                length = min(side * pieces[piece, 1], width - w)
+                to = ((pieces[piece, 3] * sizes.groups * sizes.rows + row) * height + h) * width + w
+                for i in range(min(side, height - h)):
+                    from_ = i * line + side * pieces[piece, 0]
                     source, out = lines[from_ : from_ + length], O[to : to + length]
                     for x in range(length):
                         out[x] = source[x]
@@ -471,35 +586,40 @@ def _transform_back(M, g, sizes, pieces, starts, bias, constants, lines, checks,
 
 
 @lru_cache(512)
-def chooses(N, rows, channels, result, itemsize):
+def chooses(N, rows, channels, groups, K, result, itemsize):
     """Tell whether Winograd is faster than "gemm", by what both do, counted in multiply-adds of one number.
 
-    The products cost 36 for each tile, filter and channel instead of 9 for each output; but a vector is full only if
+    The products cost 36 for each tile, filter and channel instead of K K for each output; but a vector is full only if
     there are enough tiles, and the transforms cost WINDOW_COST for each tile and channel, BACK_COST for each tile
-    and filter, and FILTER_COST for each entry of F. The workspace, with that of one thread, must not exceed twice
-    the size of the tensors or SMALL bytes. Nothing here depends on the number of threads, so neither do results.
+    and filter, and FILTER_COST for each entry of F. Of several groups each costs a call, and narrow ones are better
+    computed side by side, by "gemm". The workspace, with that of one thread, must not exceed twice the size of the
+    tensors or SMALL bytes. Nothing here depends on the number of threads, so neither do results.
     """
     if min(N, rows, channels, *result) == 0:
         return False
+    rows, channels = rows // groups, channels // groups
+    if groups > 1 and min(rows, channels) < WIDE:
+        return False
     lanes = BYTES // itemsize
-    sizes = plan(N, rows, channels, False, result, (0, 0), result, itemsize)
+    sizes = plan(N, rows, channels, groups, K, False, result, (0, 0), result, itemsize)
     steps = -(-sizes.total // lanes) * lanes
     products = POSITIONS * steps * channels * rows
-    filters = FILTER_COST * 9 * rows * channels
-    transforms = WINDOW_COST * sizes.total * channels + BACK_COST * sizes.total * rows + filters
+    taps = K * K * rows * channels
+    transforms = FILTER_COST[K] * taps + sizes.total * (WINDOW_COST[K] * channels + BACK_COST[K] * rows)
     pixels = N * result[0] * result[1]
-    tensors = (pixels * (rows + channels) + 9 * rows * channels) * itemsize
+    tensors = groups * (pixels * (rows + channels) + taps) * itemsize
     shared, _, own = workspace(sizes)
-    return products + transforms + CALL_COST < 9 * pixels * channels * rows and (shared + own) * itemsize <= max(
-        2 * tensors, SMALL
-    )
+    pays = products + transforms + CALL_COST < pixels * taps
+    return pays and (shared + own) * itemsize <= max(2 * tensors, SMALL)
 
 
 def refusal(dtype, geometry):
     """Return why this algorithm cannot compute a call, or None."""
     if np.dtype(dtype).kind != "f":
         return f"its transforms contain fractions, and {np.dtype(dtype)} has none"
-    for name, needed in (("kernel_size", (3, 3)), ("stride", (1, 1)), ("dilation", (1, 1)), ("groups", 1)):
+    if geometry.kernel_size not in SQUARES:
+        return f"it needs kernel_size={' or '.join(map(str, SQUARES))}, got {geometry.kernel_size}"
+    for name, needed in (("stride", (1, 1)), ("dilation", (1, 1))):
         if getattr(geometry, name) != needed:
             return f"it needs {name}={needed}, got {getattr(geometry, name)}"
     return None
@@ -508,12 +628,13 @@ def refusal(dtype, geometry):
 def error_bound(terms, unit):
     """Return c such that |computed - exact| <= c W, for a sum of `terms` products a b and W of `magnitude`.
 
-    On its way to an output an entry of the input or of a filter passes ROUNDINGS roundings in each axis of each
-    transform, one in its product, and those of the sum over channels and the bias: fewer than `terms`. All steps add
-    products with entries of the matrices, so c is Higham's n u / (1 - n u) for so many roundings, see
+    On its way to an output a product of an entry of the input and one of a filter passes at most ROUNDINGS in each
+    axis of each transform, one of its own, and those of the sum over channels and the bias: fewer than `terms`. All
+    steps add products with entries of the matrices, so c is Higham's n u / (1 - n u) for so many roundings, see
     `direct.error_bound`.
     """
-    n = terms + 6 * ROUNDINGS
+    of_input, of_output, of_filters = ROUNDINGS
+    n = terms + 2 * (of_input + of_output + max(of_filters.values()))
     return n * unit / (1 - n * unit)
 
 
@@ -523,19 +644,24 @@ def magnitude(X, F, bias, geometry, turned):
     It is the same for all outputs at the same place of a tile's window: an error may be as large as the largest
     numbers of the window allow, also at an output that does not see them.
     """
-    corner, result = geometry.before, geometry.output_size
+    if geometry.groups > 1:
+        parts = (np.split(X, geometry.groups, 1), np.split(F, geometry.groups), np.split(bias, geometry.groups))
+        alone = replace(geometry, groups=1)
+        return np.concatenate([magnitude(*part, alone, turned) for part in zip(*parts, strict=True)], 1)
+    corner, result, K = geometry.before, geometry.output_size, F.shape[2]
+    tile = WINDOW - K + 1
     if turned:
-        corner, result = tuple(before - (WINDOW - TILE) for before in corner), geometry.input_size
+        corner, result = tuple(before - (K - 1) for before in corner), geometry.input_size
         corner = tuple(-start for start in corner)
         F = F.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
-    grid = tuple(-(-length // TILE) for length in result)
-    room = [(max(P, 0), TILE * tiles + WINDOW) for P, tiles in zip(corner, grid, strict=True)]
+    grid = tuple(-(-length // tile) for length in result)
+    room = [(max(P, 0), tile * tiles + WINDOW) for P, tiles in zip(corner, grid, strict=True)]
     padded = np.pad(np.abs(X), ((0, 0), (0, 0), *room))
     padded = padded[:, :, max(-corner[0], 0) :, max(-corner[1], 0) :]
     windows = np.lib.stride_tricks.sliding_window_view(padded, (WINDOW, WINDOW), (2, 3))
-    windows = windows[:, :, : TILE * grid[0] : TILE, : TILE * grid[1] : TILE]
-    a, b, g = (np.abs(matrix).astype(X.dtype) for matrix in (A, B, G))
+    windows = windows[:, :, : tile * grid[0] : tile, : tile * grid[1] : tile]
+    a, b, g = (np.abs(matrix).astype(X.dtype) for matrix in (A[K], B, G[K]))
     U, V = g @ np.abs(F) @ g.T, b @ windows @ b.T
     M = np.einsum("rcij,ncyxij->nryxij", U, V)
-    W = (a @ M @ a.T).swapaxes(3, 4).reshape(X.shape[0], F.shape[0], TILE * grid[0], TILE * grid[1])
+    W = (a @ M @ a.T).swapaxes(3, 4).reshape(X.shape[0], F.shape[0], tile * grid[0], tile * grid[1])
     return W[:, :, : result[0], : result[1]] + np.abs(bias)[:, None, None]

@@ -1,15 +1,17 @@
-r"""The transforms of Winograd's convolution F(4, 3), one axis at a time.
+r"""The transforms of Winograd's convolutions F(4, 3) and F(2, 5), one axis at a time.
 
-Four neighbouring outputs y_i = sum_j g_j d_{i+j} of a filter g with three elements need 12 products. But d and g are
-the coefficients of polynomials, and a product of polynomials is known from its values at enough points: with values
-at the points 0, p, -p, q, -q and "infinity" (the leading coefficient) six products are enough,
+Four neighbouring outputs y_i = sum_j g_j d_{i+j} of a filter g with three elements need 12 products; two outputs of a
+filter with five need 10. But d and g are the coefficients of polynomials, and a product of polynomials is known from
+its values at enough points: with values at the points 0, p, -p, q, -q and "infinity" (the leading coefficient) six
+products are enough in both cases,
 
-    y = A ((G g) * (B d)),      A 4 x 6,  G 6 x 3,  B 6 x 6,  * entry by entry.
+    y = A ((G g) * (B d)),      A m x 6,  G 6 x K,  B 6 x 6,  m = 7 - K,  * entry by entry.
 
-In two dimensions Y = A ((G g G^T) * (B d B^T)) A^T: 36 products for 16 outputs instead of 144.
+In two dimensions Y = A ((G g G^T) * (B d B^T)) A^T: 36 products instead of 144 for the 16 outputs of a tile with K = 3,
+and instead of 100 for the four with K = 5. B is the same for both: it knows the points alone.
 
 Any five points give exact matrices; which they are decides how much rounding hurts. p = 5/8 and q = 3/2 were the
-best of those compared by `tests/test_winograd.py`: less than half the error of the usual 1 and 2. That the choice
+best of those compared by `tests/test_winograd.py`: half the error of the usual 1 and 2, for both K. That the choice
 matters, and that it is best made by measuring: B. Barabasz, A. Anderson, K. M. Soodhalter, D. Gregg, "Error analysis
 and improving the accuracy of Winograd convolution for deep neural networks", ACM Transactions on Mathematical
 Software 46(4), 2020.
@@ -26,13 +28,16 @@ P, Q = Fraction(5, 8), Fraction(3, 2)
 _POINTS = (Fraction(0), P, -P, Q, -Q)
 _SCALES = (P**2 * Q**2, *2 * (2 * P**2 * (P**2 - Q**2),), *2 * (2 * Q**2 * (Q**2 - P**2),))
 
-# The matrices, exactly. Row k of G evaluates g at point k, divided by the product of the point's distances to the
-# others.
-A = np.array([[point**i for point in _POINTS] + [Fraction(int(i == 3))] for i in range(4)])
-G = np.array(
-    [[point**j / scale for j in range(3)] for point, scale in zip(_POINTS, _SCALES, strict=True)]
-    + [[Fraction(0), Fraction(0), Fraction(1)]]
-)
+# The matrices, exactly; A and G for each size K of the filters. Row k of G evaluates g at point k, divided by the
+# product of the point's distances to the others.
+A = {K: np.array([[point**i for point in _POINTS] + [Fraction(int(i == 6 - K))] for i in range(7 - K)]) for K in (3, 5)}
+G = {
+    K: np.array(
+        [[point**j / scale for j in range(K)] for point, scale in zip(_POINTS, _SCALES, strict=True)]
+        + [[Fraction(int(j == K - 1)) for j in range(K)]]
+    )
+    for K in (3, 5)
+}
 B = np.array(
     [
         [P**2 * Q**2, 0, -(P**2) - Q**2, 0, 1, 0],
@@ -47,10 +52,10 @@ B = np.array(
 # What the unrolled transforms multiply with. Those of A and B are exact in float32; those of G are rounded once.
 INPUT = (P, Q, P**2, Q**2, P**2 * Q**2, P**2 + Q**2)
 OUTPUT = (P, Q, P**2, Q**2, P**3, Q**3)
-FILTER = (G[0, 0], G[1, 0], G[1, 1], G[1, 2], G[3, 0], G[3, 1], G[3, 2])
+FILTER = {K: (G[K][0, 0], *G[K][1], *G[K][3]) for K in (3, 5)}
 
-# The longest chain of roundings from an entry to a result, along one axis.
-ROUNDINGS = 4
+# The longest chains of roundings from an entry to a result, along one axis, of B, of A, and of G for each K.
+ROUNDINGS = 4, 4, {3: 4, 5: 5}
 
 
 @njit(nogil=True, cache=True)
@@ -71,8 +76,8 @@ def input_transform(d, constants):
 
 
 @njit(nogil=True, cache=True)
-def output_transform(m, constants):
-    """Return A m."""
+def output_transform_3(m, constants):
+    """Return the four entries of A m."""
     m_0, m_1, m_2, m_3, m_4, m_5 = m
     p, q, pp, qq, ppp, qqq = constants
     p_even, p_odd, q_even, q_odd = m_1 + m_2, m_1 - m_2, m_3 + m_4, m_3 - m_4
@@ -80,10 +85,28 @@ def output_transform(m, constants):
 
 
 @njit(nogil=True, cache=True)
-def filter_transform(g, constants):
-    """Return G g."""
+def output_transform_5(m, constants):
+    """Return the two entries of A m."""
+    m_0, m_1, m_2, m_3, m_4, m_5 = m
+    p, q, _, _, _, _ = constants
+    return m_0 + (m_1 + m_2) + (m_3 + m_4), p * (m_1 - m_2) + q * (m_3 - m_4) + m_5
+
+
+@njit(nogil=True, cache=True)
+def filter_transform_3(g, constants):
+    """Return G g of a filter with three elements."""
     g_0, g_1, g_2 = g
     (zero, p_0, p_1, p_2, q_0, q_1), q_2 = constants
     p_even, p_odd = p_0 * g_0 + p_2 * g_2, p_1 * g_1
     q_even, q_odd = q_0 * g_0 + q_2 * g_2, q_1 * g_1
     return zero * g_0, p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_2
+
+
+@njit(nogil=True, cache=True)
+def filter_transform_5(g, constants):
+    """Return G g of a filter with five elements."""
+    g_0, g_1, g_2, g_3, g_4 = g
+    zero, (p_0, p_1, p_2, p_3, p_4), (q_0, q_1, q_2, q_3, q_4) = constants
+    p_even, p_odd = p_0 * g_0 + p_2 * g_2 + p_4 * g_4, p_1 * g_1 + p_3 * g_3
+    q_even, q_odd = q_0 * g_0 + q_2 * g_2 + q_4 * g_4, q_1 * g_1 + q_3 * g_3
+    return zero * g_0, p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_4
