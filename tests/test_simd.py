@@ -13,6 +13,13 @@ def numbers(count, dtype):
     return np.arange(1, count + 1).astype(dtype)
 
 
+def test_the_environment_may_name_other_features_than_the_host_has(monkeypatch):
+    monkeypatch.setattr(simd.config, "CPU_FEATURES", "+64bit,+sse2,-avx2,+avx512fp16")
+    assert simd._host_has("sse2")
+    assert not simd._host_has("avx2")
+    assert not simd._host_has("avx512f")
+
+
 @DTYPES
 def test_the_lanes_of_an_array_are_a_constant(dtype):
     lanes = njit(lambda array: simd.lanes_of(array))
