@@ -26,6 +26,14 @@ def test_the_lanes_of_an_array_are_a_constant(dtype):
     assert lanes(numbers(1, dtype)) == simd.BYTES // np.dtype(dtype).itemsize
 
 
+def test_no_vector_leaves_its_array():
+    array = numbers(5, np.float32)
+    assert simd.within(array, 2, 3).tolist() == [3, 4, 5]
+    for index, length in ((-1, 2), (3, 3), (6, 0)):
+        with pytest.raises(IndexError, match=f"{length} elements at {index} leave an array of 5"):
+            simd.within(array, index, length)
+
+
 @DTYPES
 @pytest.mark.parametrize(("stride", "every"), [(2, simd.every_2), (3, simd.every_3), (4, simd.every_4)])
 def test_every_number_of_a_stride(dtype, stride, every):
