@@ -116,7 +116,7 @@ def test_every_way_is_chosen_somewhere():
         ("inner", (8, 64, (14, 14), 64, (3, 3), 1, 1, 1, 1)),
         ("windows", (1, 512, (7, 7), 512, (1, 1), 1, 0, 1, 1)),
         ("filters", (8, 64, (28, 28), 64, (3, 3), 1, 0, 1, 1)),
-        ("dots", (1, 64, (50, 50), 2, (1, 1), 1, 0, 1, 1)),
+        ("dots", (1, 5, (50, 50), 1, (1, 1), 1, 0, 1, 1)),
         ("narrow", (1, 8, (28, 28), 8, (3, 3), 1, 1, 1, 8)),
     ]
     for way, (N, C_in, size, C_out, kernel, stride, padding, dilation, groups) in usual:
