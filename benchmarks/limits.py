@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from lectcode.kernels import simd
 
 ACCUMULATORS = simd.REGISTERS - 4  # independent sums: enough to hide the latency, and all in registers
-STEPS = 20_000
+STEPS = 400_000  # some ms of work: that a thread is given it and woken, 0.05 ms, must not count
 BYTES = 2**27  # per array: larger than the caches
 REPEATS = 25
 

@@ -6,6 +6,7 @@ import pytest
 
 from lectcode import shapes
 from lectcode.kernels import correlation, direct, gemm, threads
+from lectcode.kernels.block import ROWS
 
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
 CASES = {
@@ -14,7 +15,7 @@ CASES = {
     "full tiles": (1, 8, (12, 12), 16, (1, 1), 1, 0, 1, 1),
     "single pixels": (5, 20, (1, 1), 11, (1, 1), 1, 0, 1, 1),
     "rows that need no padding": (2, 8, (9, 40), 9, (3, 3), 1, 0, 1, 1),
-    "short rows": (3, 10, (6, 7), 12, (2, 3), 1, 0, 1, 1),
+    "short rows": (3, 10, (6, 5), 12, (2, 3), 1, 0, 1, 1),
     "padding": (3, 9, (8, 9), 10, (3, 3), 1, 1, 1, 1),
     "one side": (2, 8, (9, 10), 12, (3, 2), 1, ((2, 0), (0, 1)), 1, 1),
     "stride 2": (3, 10, (13, 14), 17, (3, 3), 2, 1, 1, 1),
@@ -24,7 +25,7 @@ CASES = {
     "strides that leave gaps": (2, 8, (12, 13), 9, (1, 2), (3, 4), 0, 1, 1),
     "stride and dilation": (2, 8, (16, 19), 9, (3, 3), (2, 3), 2, (3, 2), 1),
     "groups": (2, 36, (9, 11), 34, (3, 3), (1, 2), 1, 1, 2),
-    "half a block": (2, 5, (9, 20), 6, (3, 3), 1, 1, 1, 1),
+    "less than a block": (2, 5, (9, 20), 3 * ROWS // 4, (3, 3), 1, 1, 1, 1),
     "one window": (4, 6, (3, 5), 19, (3, 5), 1, 0, 1, 1),
     "many filters, images in a tile": (5, 12, (7, 7), 130, (3, 3), 2, 1, 1, 1),
     "rows in bands": (1, 8, (40, 33), 8, (3, 3), 1, 1, 1, 1),
@@ -89,7 +90,7 @@ def test_each_way_to_read_the_source_occurs():
     assert plan_of("short rows").padded
     assert plan_of("padding").padded
     assert plan_of("planes in bands", threads=2).bands == 2
-    assert plan_of("half a block").A_packed  # the missing rows are written there
+    assert plan_of("less than a block").A_packed  # the missing rows are written there
     assert plan_of("many filters, images in a tile").images > 1
     assert {plan_of(case).packed for case in CASES} == {True, False}
 

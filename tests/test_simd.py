@@ -13,10 +13,25 @@ def numbers(count, dtype):
     return np.arange(1, count + 1).astype(dtype)
 
 
+def test_the_environment_may_name_other_features_than_the_host_has(monkeypatch):
+    monkeypatch.setattr(simd.config, "CPU_FEATURES", "+64bit,+sse2,-avx2,+avx512fp16")
+    assert simd._host_has("sse2")
+    assert not simd._host_has("avx2")
+    assert not simd._host_has("avx512f")
+
+
 @DTYPES
 def test_the_lanes_of_an_array_are_a_constant(dtype):
     lanes = njit(lambda array: simd.lanes_of(array))
     assert lanes(numbers(1, dtype)) == simd.BYTES // np.dtype(dtype).itemsize
+
+
+def test_no_vector_leaves_its_array():
+    array = numbers(5, np.float32)
+    assert simd.within(array, 2, 3).tolist() == [3, 4, 5]
+    for index, length in ((-1, 2), (3, 3), (6, 0)):
+        with pytest.raises(IndexError, match=f"{length} elements at {index} leave an array of 5"):
+            simd.within(array, index, length)
 
 
 @DTYPES

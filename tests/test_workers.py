@@ -7,7 +7,10 @@ import threading
 import time
 from pathlib import Path
 
+import llvmlite.binding
+import numpy as np
 import pytest
+from numba import config, njit
 
 from lectcode.kernels import workers
 
@@ -16,6 +19,23 @@ def test_a_signal_that_came_before_is_not_waited_for():
     signal = workers.Signal()
     signal.send()
     assert signal.wait(0) == 1
+
+
+@pytest.mark.parametrize("processor", ["x86_64-unknown-linux-gnu", "arm64-apple-darwin"])
+def test_a_look_reads_memory_with_and_without_a_pause(monkeypatch, processor):
+    """Only x86 has the instruction that pauses; the other way to compile a look runs on any processor."""
+    real = llvmlite.binding.get_process_triple()
+    if processor.startswith("x86") and not real.startswith("x86"):
+        pytest.skip("this processor has no such instruction")
+    monkeypatch.setattr(llvmlite.binding, "get_process_triple", lambda: processor)
+    look = njit(lambda array: workers._look(array))
+    array = np.array([5, 7])
+    assert look(array) == 5
+    array[0] = 6
+    assert look(array) == 6
+    if not config.DISABLE_JIT:
+        code = "".join(look.inspect_llvm().values())
+        assert ("llvm.x86.sse2.pause" in code) == processor.startswith("x86")
 
 
 @pytest.mark.parametrize("looks", [0, workers.LOOKS])

@@ -5,7 +5,7 @@ import pytest
 
 from lectcode import max_pool2d
 from lectcode.verify.letters import padding
-from lectcode.verify.subjects import GIVEN, fits
+from lectcode.verify.subjects import GIVEN, fits, subjects
 
 SIDES = {"P_top": 1, "P_bottom": 2, "P_left": 3, "P_right": 0}
 SHORT = {"P_t": 1, "P_b": 2, "P_l": 3, "P_r": 0}
@@ -52,3 +52,23 @@ def test_at_a_tie_the_first_place_wins():
     rows, columns = (GIVEN["max-pool", name](window_sizes(4, 3, 1, 0), {"I": np.ones((1, 1, 4, 4))}) for name in "UV")
     assert rows[0, 0].tolist() == [[0] * 4, [1] * 4]
     assert columns[0, 0].tolist() == [[0, 1, 2, 3]] * 2
+
+
+def test_the_layers_of_a_network_compute_what_their_labels_say():
+    rng = np.random.default_rng(0)
+    names = {"I": (3, 4), "F": (5, 4), "B": (5,), "G": (3, 5)}
+    arrays = {name: rng.integers(-5, 6, shape).astype(float) for name, shape in names.items()}
+    I, F, B, G = arrays.values()
+    scores = rng.integers(-5, 6, (3, 4)).astype(float)
+    for label, quantity, given, expected in (
+        ("linear-x", "O", arrays, I @ F.T + B),
+        ("linear-x", "∂I", arrays, G @ F),
+        ("linear-x", "∂F", arrays, G.T @ I),
+        ("linear-x", "∂B", arrays, G.sum(0)),
+        ("relu-x", "O", arrays, np.maximum(I, 0)),
+        ("relu-x", "∂I", {"I": I, "G": scores}, scores * (I > 0)),
+    ):
+        found = subjects(label, quantity)
+        assert {subject.independent for subject in found} == {True, False}
+        for subject in found:
+            np.testing.assert_array_equal(subject.call({}, given), expected, subject.name)
