@@ -69,6 +69,10 @@ def test_every_picture_is_there_and_described(visit):
     assert faults.of_pictures(visit.page) == []
 
 
+def test_every_icon_has_a_glyph(visit):
+    assert faults.of_icons(visit.page) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_is_wider_than_the_window(visit, size, scheme):
@@ -150,6 +154,7 @@ def test_some_pages_have_what_is_asked_of_all(address, browser):
         assert visit.page.locator("div.math mjx-container").count() >= 6
         assert visit.page.locator("article img").count() >= 2
         assert visit.page.locator(".solution.dropdown").count() >= 4
+        assert visit.page.locator("i[class*='fa-']").count() >= 5
     assert len(NOTEBOOKS) > 10
 
 
@@ -179,6 +184,12 @@ PLANTED = [
         '<img src="{wide}" width="200" height="200" alt="A rectangle that was pressed into a square, sadly.">',
         "distorted by 0.50",
     ),
+    (
+        faults.of_icons,
+        '<style>a::before { content: "\\f09b"; font: 16px "Font Awesome 6 Brands" }</style><a class="github">it</a>',
+        'no glyph for U+F09B in "Font Awesome 6 Brands": <a class="github">',
+    ),
+    (faults.of_icons, '<style>p::after { content: "\\f0f3" }</style><p>bell</p>', "no glyph for U+F0F3"),
     (faults.of_downloads, "<p>nothing</p>", "there is nothing to download"),
     (faults.of_downloads, '<a class="btn-download-source-button" href="/index.html">', "is no notebook"),
     (faults.of_downloads, '<a class="btn-download-source-button" href="/gone.ipynb">', "is no notebook"),
