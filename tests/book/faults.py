@@ -60,6 +60,19 @@ _PICTURES = """async () => {
     }
     return faults;
 }"""
+_LINES = """() => {
+    const faults = [], signs = /^[.,;:!?)\\]]/;
+    for (const formula of document.querySelectorAll("article span.math:has(mjx-container)")) {
+        const next = formula.nextSibling;
+        if (next?.nodeType !== Node.TEXT_NODE || !signs.test(next.data)) continue;
+        const sign = document.createRange();
+        sign.setStart(next, 0);
+        sign.setEnd(next, 1);
+        const left = sign.getBoundingClientRect().left, right = formula.getBoundingClientRect().right;
+        if (left < right - 3) faults.push(`a line begins with ${next.data.slice(0, 20)}`);
+    }
+    return faults;
+}"""
 # An icon is a sign of Unicode's private area that a style puts before or after an element. Without a glyph it is drawn
 # as the last such sign, which no font has. Formulas do it too, with fonts of their own.
 _ICONS = """async () => {
@@ -122,6 +135,11 @@ def of_formulas(page):
 def of_width(page):
     """Return what makes the page wider than the window, or leaves it without a way to scroll there."""
     return page.evaluate(_WIDE)
+
+
+def of_lines(page):
+    """Return lines that begin with the sign after a formula."""
+    return page.evaluate(_LINES)
 
 
 def of_pictures(page):

@@ -73,6 +73,13 @@ def test_every_icon_has_a_glyph(visit):
     assert faults.of_icons(visit.page) == []
 
 
+def test_no_line_begins_with_the_sign_after_a_formula(visit):
+    visit.page.set_viewport_size(SIZES["phone"])
+    found = faults.of_lines(visit.page)
+    visit.page.set_viewport_size(SIZES["desktop"])
+    assert found == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_is_wider_than_the_window(visit, size, scheme):
@@ -172,6 +179,12 @@ PLANTED = [
     (faults.of_formulas, r"<p>the size \frac{1}{2}</p>", r"raw TeX in the text: \frac"),
     (faults.of_width, '<p style="width: 500px">long</p>', "the page is"),
     (faults.of_width, '<div style="overflow-x: clip; width: 99%"></div><p style="width: 450px">long</p>', "<p class"),
+    (
+        faults.of_lines,
+        '<p style="width: 100px"><span class="math"><mjx-container style="display: inline-block; width: 99px">x'
+        "</mjx-container></span>, and so on</p>",
+        "a line begins with , and so on",
+    ),
     (faults.of_pictures, '<img src="none.webp" alt="A picture that nobody will ever see here.">', "not loaded"),
     (
         faults.of_pictures,
