@@ -6,8 +6,8 @@ from matplotlib.patches import Polygon
 
 from lectcode.figures.canvas import BLUE, INK, ORANGE, outline, sheet, styled, subplots
 
-# Words on photographs, in points: so large that they are legible where a phone shows a figure of 8.5 inches at half its
-# width. Drawings keep their size there and scroll (_static/book.css); photographs are compared, so one sees all of them.
+# Words on photographs, in points: legible where a phone shows a figure of 8.5 inches at less than half its width.
+# Drawings keep their size there and scroll (_static/book.css); photographs are compared, so all of them is shown.
 TITLE = 18
 
 
