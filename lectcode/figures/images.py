@@ -33,14 +33,15 @@ def pictures(rows, *, limits=(0, 255), width=8.5):
     """
     first = next(iter(rows[0].values()))
     columns = max(map(len, rows))
-    height = width / columns * first.shape[-2] / first.shape[-1] + 0.42
+    title, above = (TITLE, 0.42) if columns < 4 else (None, 0.3)  # points; inches for a line of them
+    height = width / columns * first.shape[-2] / first.shape[-1] + above
     figure, axes = subplots(len(rows), columns, figsize=(width, height * len(rows)), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for line, row in zip(axes, rows, strict=True):
-        for ax, (title, picture) in zip(line, row.items(), strict=False):
+        for ax, (name, picture) in zip(line, row.items(), strict=False):
             _show(ax, picture, limits)
-            ax.set_title(title, fontsize=TITLE if columns < 4 else None)
+            ax.set_title(name, fontsize=title)
     return figure
 
 
