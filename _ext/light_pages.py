@@ -3,8 +3,8 @@
 Figures: the notebooks hold PNG, which Jupyter and Colab show; pages get the same pictures as WebP, drawings in 256
 colours and photographs with little loss, at a fifth of the size, with their width and height, loaded when they come
 near.
-Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as a font. Pages use a score of its icons:
-the script goes, and the font keeps those.
+Icons: the theme brings all of Font Awesome twice, as a script of 1.5 MB and as fonts. Pages use a score of its icons:
+the script goes, and the fonts keep those.
 The logo: a page names one for light and one for dark colours, and loads the one that it shows.
 Style sheets: a rule for a class that stands in no page and in no script is left out. Style sheets and scripts of
 extensions that a page does not use are left out of it.
@@ -28,8 +28,11 @@ COMMENT = re.compile(r"/\*.*?\*/", re.S)
 RULE = re.compile(r"(?P<selectors>[^{}@;]+)\{(?P<style>[^{}]*)\}")
 COMMA = re.compile(r",(?![^()]*\))")
 ALTERNATIVES = re.compile(r":(?:not|is|where|has)\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^]]*\]")
-GLYPH = re.compile(r'content:"\\([0-9a-f]{4,5})"')
+# An icon in a style sheet, as a code or as the sign itself; the second is how a variable holds it.
+GLYPH = re.compile(r'"\\([ef][0-9a-f]{3})"|"([\ue000-\uf8ff])"')
+FONTS = ("fa-solid-900", "fa-brands-400")
 FACE = re.compile(r"@font-face\{[^}]*/(fa-(?:solid-900|regular-400|brands-400))\.woff2[^}]*\}")
+TWO_FORMATS = re.compile(r'url\(([^)]*/fa-[\w-]+)\.woff2\) format\("woff2"\),url\([^)]*\.ttf\) format\("truetype"\)')
 # A style sheet or script, and what a page that needs it has in its text.
 NEEDED_BY = {
     "sphinx-design": r'class="[^"]*\bsd-',
@@ -124,6 +127,22 @@ def without_unused(style, used):
     return "\n".join([*licences, RULE.sub(keep, COMMENT.sub("", style))])
 
 
+def icons(styles):
+    """Return the code points of all icons that some style sheets draw."""
+    return {int(code, 16) if code else ord(sign) for style in styles for code, sign in GLYPH.findall(style)}
+
+
+def reduced(path, code_points):
+    """Write a font again, with these of its code points and as WOFF; return its path."""
+    options = subset.Options(flavor="woff", notdef_outline=False, layout_features=[])
+    font = subset.load_font(path, options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=code_points)
+    subsetter.subset(font)
+    subset.save_font(font, path.with_suffix(".woff"), options)
+    return path.with_suffix(".woff")
+
+
 def lighten(app, exception):
     """Reduce what all pages load: no icon script, few icons and styles, no search index but on the search page."""
     if exception or app.builder.format != "html":
@@ -135,24 +154,13 @@ def lighten(app, exception):
     for sheet in (site / "_static").rglob("*.css"):
         sheet.write_text(without_unused(sheet.read_text("utf8"), used), "utf8")
     sheet = site / "_static/styles/pydata-sphinx-theme.css"
-    style = FACE.sub(lambda face: face[0] if "solid" in face[1] else "", sheet.read_text("utf8"))
-    glyphs = {int(code, 16) for code in GLYPH.findall(style)}
-    fonts = site / "_static/vendor/fontawesome/webfonts"
-    small = fonts / "fa-solid-900.woff"
-    options = subset.Options(flavor="woff", notdef_outline=False, layout_features=[])
-    font = subset.load_font(fonts / "fa-solid-900.ttf", options)
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=glyphs)
-    subsetter.subset(font)
-    subset.save_font(font, small, options)
-    style = re.sub(
-        r'url\(([^)]*)/fa-solid-900\.woff2\) format\("woff2"\),url\([^)]*\.ttf\) format\("truetype"\)',
-        r'url(\1/fa-solid-900.woff) format("woff")',
-        style,
-    )
-    sheet.write_text(style, "utf8")
-    for path in fonts.iterdir():
-        if path != small:
+    style = FACE.sub(lambda face: face[0] if face[1] in FONTS else "", sheet.read_text("utf8"))
+    sheet.write_text(TWO_FORMATS.sub(r'url(\1.woff) format("woff")', style), "utf8")
+    folder = site / "_static/vendor/fontawesome/webfonts"
+    needed = icons(path.read_text("utf8") for path in (site / "_static").rglob("*.css"))
+    small = [reduced(folder / f"{name}.ttf", needed) for name in FONTS]
+    for path in folder.iterdir():
+        if path not in small:
             path.unlink()
     for path in (site / "_static").rglob("*.map"):
         path.unlink()

@@ -43,7 +43,7 @@ CALLS = {
     "heat_maps": lambda: figures.heat_maps({"one": MAP, "two": 2 * MAP}),
     "learning_curves": lambda: figures.learning_curves(LOSSES, WRONG, target=1.5),
     "maps": lambda: figures.maps({"one": PICTURE, "two": -PICTURE[:, :2]}, signed=True, columns=2),
-    "ladder": lambda: figures.ladder({"loops": 2e6, "fast": 5e10}, 1e11),
+    "ladder": lambda: figures.ladder({"loops": 2e6, "fast": 5e10, "fewer": 2.71e11}, 1e11),
     "matrices": lambda: figures.matrices({"first": ENTRY, "second": 2 * ENTRY}),
     "pictures": lambda: figures.pictures([{"colour": PICTURE}, {"grey": PICTURE[0], "dark": DARK}], limits=(0, 100)),
     "pixel": lambda: figures.pixel(O, F, I_PAD, 1, 0, stride=1, padding=1),
@@ -138,6 +138,15 @@ def faults_of_texts(figure):
             faults.append(f"{text.get_text()} is cut off")
         faults += [f"{texts[j].get_text()} lies on {text.get_text()}" for j in range(i) if box.overlaps(boxes[j])]
     return faults
+
+
+@pytest.mark.parametrize("name", ["fields", "pictures", "strips", "tilings"])
+def test_words_on_photographs_are_legible_on_a_phone(name):
+    """A phone shows all of a photograph, 358 pixels wide; drawings scroll there instead."""
+    figure = CALLS[name]()
+    sizes = [text.get_fontsize() / 72 for ax in figure.axes for text in written(ax) if text.get_text()]
+    assert len(sizes) >= 2
+    assert min(sizes) * 358 / figure.get_figwidth() >= 9
 
 
 def test_an_illegible_figure_is_seen():
@@ -369,9 +378,9 @@ def test_a_roofline_is_the_smaller_of_two_limits():
 
 def test_a_ladder_has_a_bar_for_each_rung_and_the_limit():
     ax = CALLS["ladder"]().axes[0]
-    assert [patch.get_width() for patch in ax.patches] == [2e-3, 50]
+    assert [patch.get_width() for patch in ax.patches] == [2e-3, 50, 271]
     assert ax.lines[0].get_xdata()[0] == 100
-    assert words(ax) == ["0.002", "50", "fused multiply-adds"]
+    assert words(ax) == ["0.002", "50", "270", "fused multiply-adds"]
 
 
 def test_ratios_are_split_at_one_and_averaged():

@@ -6,7 +6,9 @@ from matplotlib.patches import Polygon
 
 from lectcode.figures.canvas import BLUE, INK, ORANGE, outline, sheet, styled, subplots
 
-TITLE = 15  # points, over a wide picture: still legible where a phone shows the figure at a third of its width
+# Words on photographs, in points: legible where a phone shows a figure of 8.5 inches at less than half its width.
+# Drawings keep their size there and scroll (_static/book.css); photographs are compared, so all of them is shown.
+TITLE = 18
 
 
 def _show(ax, picture, limits):
@@ -31,14 +33,15 @@ def pictures(rows, *, limits=(0, 255), width=8.5):
     """
     first = next(iter(rows[0].values()))
     columns = max(map(len, rows))
-    height = width / columns * first.shape[-2] / first.shape[-1] + 0.3
+    title, above = (TITLE, 0.42) if columns < 4 else (None, 0.3)  # points; inches for a line of them
+    height = width / columns * first.shape[-2] / first.shape[-1] + above
     figure, axes = subplots(len(rows), columns, figsize=(width, height * len(rows)), squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
     for line, row in zip(axes, rows, strict=True):
-        for ax, (title, picture) in zip(line, row.items(), strict=False):
+        for ax, (name, picture) in zip(line, row.items(), strict=False):
             _show(ax, picture, limits)
-            ax.set_title(title, fontsize=TITLE if columns < 4 else None)
+            ax.set_title(name, fontsize=title)
     return figure
 
 
@@ -91,16 +94,15 @@ def strips(versions, *, limits=(0, 255), slant=0.35, width=8.5):
     figure, ax = sheet(width, 0, H, 0, W)
     step = W / len(versions)
     lean = slant * step
-    label = {"facecolor": INK, "edgecolor": "none", "alpha": 0.75, "boxstyle": "round,pad=0.3"}
+    label = {"facecolor": INK, "edgecolor": "none", "alpha": 0.75, "boxstyle": "round,pad=0.2"}
+    words = {"color": "white", "fontsize": TITLE - 2, "fontweight": "bold", "ha": "center", "bbox": label}
     for position, (name, picture) in enumerate(versions.items()):
         left, right = position * step, (position + 1) * step
         left, right = left if position else left - lean, right if right < W else right + lean
         corners = [(left + lean, 0), (right + lean, 0), (right - lean, H), (left - lean, H)]
         _show(ax, picture, limits).set_clip_path(Polygon(corners, transform=ax.transData))
         bottom, above = ((position + 0.5) * step, H), (0, 14)
-        ax.annotate(
-            name, bottom, above, textcoords="offset points", ha="center", color="white", fontweight="bold", bbox=label
-        )
+        ax.annotate(name, bottom, above, textcoords="offset points", **words)
         if position:
             ax.plot([left + lean, left - lean], [0, H], color="white", linewidth=2.5)
     return figure
@@ -115,7 +117,8 @@ def fields(picture, boxes, *, limits=(0, 255), width=8.5):
     picture : (3, H, W) array
         What the rectangles lie on.
     boxes : list of (name, top, left, height, width, color)
-        Rows and columns count from the picture's first pixel; names stand at the upper left corner.
+        Rows and columns count from the picture's first pixel; names stand above and below their boxes by turns, so that
+        those of boxes in one another keep apart.
     limits : pair of float
         The values drawn as black and as white.
     width : float
@@ -124,12 +127,13 @@ def fields(picture, boxes, *, limits=(0, 255), width=8.5):
     _, H, W = picture.shape
     top, left = (min(0, *(box[axis] for box in boxes)) for axis in (1, 2))
     bottom, right = (max(n, *(box[i] + box[i + 2] for box in boxes)) for i, n in ((1, H), (2, W)))
-    figure, ax = sheet(width, top - 35, bottom + 5, left - 5, right + 5)
+    figure, ax = sheet(width, top - 45, bottom + 5, left - 5, right + 5)
     _show(ax, picture, limits)
-    for name, row, column, height, span, color in boxes:
+    for number, (name, row, column, height, span, color) in enumerate(boxes):
         outline(ax, row - 0.5, column - 0.5, height, span, color, line=2.2, halo=1.8)
         label = {"facecolor": "white", "edgecolor": color, "boxstyle": "round,pad=0.2"}
-        ax.text(column, row - 5, name, color=color, fontsize=10, va="bottom", bbox=label)
+        place, side = (row + height + 6, "top") if number % 2 else (row - 6, "bottom")
+        ax.text(column, place, name, color=color, fontsize=TITLE, va=side, bbox=label)
     return figure
 
 

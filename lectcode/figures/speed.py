@@ -26,7 +26,8 @@ def roofline(clouds, peak, bandwidth, *, width=8.5):
     found = np.concatenate([np.asarray(xs, float) for xs, _ in clouds.values()])
     xs = np.geomspace(min(found.min(), peak / bandwidth) / 2, max(found.max(), peak / bandwidth) * 2, 200)
     ax.plot(xs, np.minimum(peak, xs * bandwidth) / 1e9, color=INK, linewidth=2)
-    ax.annotate(f"arithmetic: {peak / 1e9:.0f} GFlop/s", (xs[-1], peak / 1e9), (0, 6), **_words, ha="right")
+    kink = peak / bandwidth, peak / 1e9  # to the left of it there are no dots
+    ax.annotate(f"arithmetic: {peak / 1e9:.0f} GFlop/s", kink, (0, 6), **_words, ha="right")
     low = (xs[0] * peak / bandwidth) ** 0.5  # halfway up the slope
     ax.annotate(f"memory: {bandwidth / 1e9:.0f} GB/s", (low, low * bandwidth / 1e9), (-8, 8), **_words, ha="right")
     for (name, (intensity, rate)), color, marker in zip(clouds.items(), COLORS, "os^D", strict=False):
@@ -57,7 +58,8 @@ def ladder(rates, peak, *, width=8.5):
     ax.barh(places, values, left=0, color=BLUE, height=0.62)
     for place, value in zip(places, values, strict=True):
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # in front of the dashed line
-        ax.annotate(f"{value:.2g}", (value, place), (6, 0), textcoords="offset points", va="center", bbox=box)
+        words = f"{float(f'{value:.2g}'):g}"  # two digits, also of what is 100 or more
+        ax.annotate(words, (value, place), (6, 0), textcoords="offset points", va="center", bbox=box)
     ax.axvline(peak / 1e9, color=ORANGE, linewidth=2, linestyle="--")
     ax.annotate("fused multiply-adds", (peak / 1e9, 1.0), (-5, 4), xycoords=("data", "axes fraction"), color=ORANGE,
                 textcoords="offset points", ha="right")  # fmt: skip

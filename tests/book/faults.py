@@ -60,6 +60,42 @@ _PICTURES = """async () => {
     }
     return faults;
 }"""
+_LINES = """() => {
+    const faults = [], signs = /^[.,;:!?)\\]]/;
+    for (const formula of document.querySelectorAll("article span.math:has(mjx-container)")) {
+        const next = formula.nextSibling;
+        if (next?.nodeType !== Node.TEXT_NODE || !signs.test(next.data)) continue;
+        const sign = document.createRange();
+        sign.setStart(next, 0);
+        sign.setEnd(next, 1);
+        const left = sign.getBoundingClientRect().left, right = formula.getBoundingClientRect().right;
+        if (left < right - 3) faults.push(`a line begins with ${next.data.slice(0, 20)}`);
+    }
+    return faults;
+}"""
+# An icon is a sign of Unicode's private area that a style puts before or after an element. Without a glyph it is drawn
+# as the last such sign, which no font has. Formulas do it too, with fonts of their own.
+_ICONS = """async () => {
+    const faults = new Set(), pen = new OffscreenCanvas(99, 99).getContext("2d", { willReadFrequently: true });
+    const drawn = (font, sign) => {
+        pen.clearRect(0, 0, 99, 99);
+        pen.font = font;
+        pen.fillText(sign, 30, 60);
+        return pen.getImageData(0, 0, 99, 99).data.join();
+    };
+    for (const element of document.querySelectorAll("body *:not(mjx-container *)")) {
+        for (const side of ["::before", "::after"]) {
+            const { content, display, font, fontFamily } = getComputedStyle(element, side);
+            const sign = content.match(/\\p{Co}/u)?.[0];
+            if (!sign || display === "none") continue;
+            await document.fonts.load(font, sign).catch(() => {});
+            const code = sign.codePointAt(0).toString(16).toUpperCase();
+            if ([" ", "\\u{10fffd}"].some((nothing) => drawn(font, sign) === drawn(font, nothing)))
+                faults.add(`no glyph for U+${code} in ${fontFamily}: <${element.localName} class="${element.className}">`);
+        }
+    }
+    return [...faults];
+}"""
 _SOLUTIONS = """async () => {
     const faults = [], opened = [];
     const hidden = (solution) => [...solution.querySelectorAll(".cell_input, .cell_output")].every(
@@ -101,9 +137,19 @@ def of_width(page):
     return page.evaluate(_WIDE)
 
 
+def of_lines(page):
+    """Return lines that begin with the sign after a formula."""
+    return page.evaluate(_LINES)
+
+
 def of_pictures(page):
     """Return pictures that do not load, are tiny, distorted, or lack a description."""
     return page.evaluate(_PICTURES)
+
+
+def of_icons(page):
+    """Return icons that a reader sees as an empty box or not at all."""
+    return page.evaluate(_ICONS)
 
 
 def of_solutions(page):

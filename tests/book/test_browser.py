@@ -69,6 +69,17 @@ def test_every_picture_is_there_and_described(visit):
     assert faults.of_pictures(visit.page) == []
 
 
+def test_every_icon_has_a_glyph(visit):
+    assert faults.of_icons(visit.page) == []
+
+
+def test_no_line_begins_with_the_sign_after_a_formula(visit):
+    visit.page.set_viewport_size(SIZES["phone"])
+    found = faults.of_lines(visit.page)
+    visit.page.set_viewport_size(SIZES["desktop"])
+    assert found == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_is_wider_than_the_window(visit, size, scheme):
@@ -150,6 +161,7 @@ def test_some_pages_have_what_is_asked_of_all(address, browser):
         assert visit.page.locator("div.math mjx-container").count() >= 6
         assert visit.page.locator("article img").count() >= 2
         assert visit.page.locator(".solution.dropdown").count() >= 4
+        assert visit.page.locator("i[class*='fa-']").count() >= 5
     assert len(NOTEBOOKS) > 10
 
 
@@ -167,6 +179,12 @@ PLANTED = [
     (faults.of_formulas, r"<p>the size \frac{1}{2}</p>", r"raw TeX in the text: \frac"),
     (faults.of_width, '<p style="width: 500px">long</p>', "the page is"),
     (faults.of_width, '<div style="overflow-x: clip; width: 99%"></div><p style="width: 450px">long</p>', "<p class"),
+    (
+        faults.of_lines,
+        '<p style="width: 100px"><span class="math"><mjx-container style="display: inline-block; width: 99px">x'
+        "</mjx-container></span>, and so on</p>",
+        "a line begins with , and so on",
+    ),
     (faults.of_pictures, '<img src="none.webp" alt="A picture that nobody will ever see here.">', "not loaded"),
     (
         faults.of_pictures,
@@ -179,6 +197,12 @@ PLANTED = [
         '<img src="{wide}" width="200" height="200" alt="A rectangle that was pressed into a square, sadly.">',
         "distorted by 0.50",
     ),
+    (
+        faults.of_icons,
+        '<style>a::before { content: "\\f09b"; font: 16px "Font Awesome 6 Brands" }</style><a class="github">it</a>',
+        'no glyph for U+F09B in "Font Awesome 6 Brands": <a class="github">',
+    ),
+    (faults.of_icons, '<style>p::after { content: "\\f0f3" }</style><p>bell</p>', "no glyph for U+F0F3"),
     (faults.of_downloads, "<p>nothing</p>", "there is nothing to download"),
     (faults.of_downloads, '<a class="btn-download-source-button" href="/index.html">', "is no notebook"),
     (faults.of_downloads, '<a class="btn-download-source-button" href="/gone.ipynb">', "is no notebook"),

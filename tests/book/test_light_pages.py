@@ -72,17 +72,26 @@ def test_classes_are_found_in_pages_and_scripts():
     assert {"fa-solid", "fa-bars", "fas", "fa-sun"} <= found
 
 
+def test_icons_are_found_as_codes_and_as_signs():
+    style = '.fa-bars:before{content:"\\f0c9"}html{--pencil:"\uf303"}q:before{content:"\\201c"}'
+    assert light_pages.icons([style, 'a:after{content:"\\f107"}']) == {0xF0C9, 0xF303, 0xF107}
+
+
 def test_the_site_has_every_icon_that_it_uses(site):
-    font = TTFont(site / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff")
+    fonts = site / "_static/vendor/fontawesome/webfonts"
+    brands, font = (TTFont(fonts / f"fa-{name}.woff") for name in ("brands-400", "solid-900"))
     (theme,) = Path(pydata_sphinx_theme.__file__).parent.rglob("pydata-sphinx-theme.css")
     named = {}
     for rule in light_pages.RULE.finditer(theme.read_text("utf8")):
-        if glyph := light_pages.GLYPH.search(rule["style"]):
+        if glyph := re.search(r'content:"\\(f[0-9a-f]{3})"', rule["style"]):
             named |= dict.fromkeys(re.findall(r"\.(fa-[\w-]+)", rule["selectors"]), int(glyph[1], 16))
     drawn = light_pages.words(page.read_text("utf8") for page in site.rglob("*.html")) & set(named)
     assert {"fa-bars", "fa-download", "fa-magnifying-glass", "fa-moon", "fa-sun"} <= drawn
     assert {name for name in drawn if named[name] not in font.getBestCmap()} == set()
+    assert {0xF303, 0xF064} <= set(font.getBestCmap())  # before an exercise, and beside "See also"
+    assert 0xF09B in brands.getBestCmap()  # before a link to GitHub
     assert len(font.getBestCmap()) < 60
+    assert sorted(path.name for path in fonts.iterdir()) == ["fa-brands-400.woff", "fa-solid-900.woff"]
 
 
 def test_no_page_loads_what_it_does_not_use(site):
