@@ -25,8 +25,11 @@ def arguments():
         "--best", action="store_true", help="print ratios of least times, for a busy machine; no --json"
     )
     parser.add_argument("--json", type=Path, help="write the run to this file, or into this folder")
+    parser.add_argument(
+        "--update", type=Path, help="replace the rows of this file that are measured, after a change that concerns few"
+    )
     options = parser.parse_args()
-    if options.best and options.json:
+    if options.best and (options.json or options.update):
         parser.error("--best is for tuning: a record holds medians")
     return options
 
@@ -73,6 +76,8 @@ def main():
         measured += here
         print(table.line(here, run["limits"]), flush=True)
     run["limits"] = limits.best(run["limits"], limits.measure(threads))  # whatever else ran before may be gone
+    if options.update:
+        run, measured, skipped = record.updated(options.update, run, measured)
     run |= {"summary": summary.summarise(measured), "skipped": skipped, "rows": measured}
     print(table.summary(run["summary"]))
     for entry in skipped:
@@ -80,8 +85,8 @@ def main():
     run["busy"] = busy.warning([row["busy"] for row in measured], load)
     if run["busy"]:
         print(f"\n{run['busy']}")
-    if options.json:
-        record.write(options.json, run)
+    if path := options.update or options.json:
+        record.write(path, run)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,26 @@ def write(path, run, kind=""):
     path.write_text(text(run), "utf8")
 
 
+def updated(path, run, rows):
+    """Return the run recorded in a file, all its rows with these in the place of the same ones, and what it skipped.
+
+    A row is the same if pass, layer, N, dtype and threads are. What was measured on another machine, or with other
+    versions, cannot stand beside these.
+    """
+    old = json.loads(path.read_text("utf8"))
+    for key in ("machine", "versions", "algorithm"):
+        if old[key] != run[key]:
+            raise ValueError(f"{path.name} was recorded with {key} {old[key]}, this is {run[key]}")
+    new = {_which(row): row for row in rows}
+    if strange := new.keys() - {_which(row) for row in old["rows"]}:
+        raise ValueError(f"{path.name} has no rows for {sorted(strange)}")
+    return old, [new.get(_which(row), row) for row in old["rows"]], old["skipped"]
+
+
+def _which(row):
+    return tuple(row[key] for key in ("pass", "layer", "N", "dtype", "threads"))
+
+
 def slug(run):
     """Return a file's name for the machine of a run: "amd-epyc-2-cores"."""
     return re.sub(r"[^a-z0-9]+", "-", f"{run['machine']['processor']} {run['machine']['cores']} cores".lower()).strip(

@@ -376,8 +376,8 @@ def _choose(name, dtype, geometry, N=0, rows=0, channels=0, result=()):
         if dtype.kind != "f":
             name = "direct"
         elif dtype == np.float32 and result and winograd.refusal(dtype, geometry) is None:
-            sizes = N, rows, channels, geometry.groups, geometry.kernel_size[0], result
-            name = "winograd" if winograd.chooses(*sizes, dtype.itemsize) else "gemm"
+            pays = winograd.chooses(geometry, N, rows, channels, result, dtype.itemsize)
+            name = "winograd" if pays else "gemm"
         else:
             name = "gemm"
     if name not in ALGORITHMS:

@@ -261,6 +261,22 @@ def test_a_file_or_a_folder_takes_a_run(tmp_path):
         assert json.loads((tmp_path / f"{name}.json").read_text("utf8"))["rows"] == [ROW]
 
 
+def test_rows_of_a_record_are_replaced_and_no_others(tmp_path):
+    other = ROW | {"N": ROW["N"] + 1}
+    run = record.run_of([ROW, other], algorithm="auto", skipped=[])
+    path = tmp_path / "x.json"
+    record.write(path, run)
+    new = other | {"seconds": {"lectcode": 0.5}}
+    old, rows_now, skipped = record.updated(path, run, [new])
+    assert [row["seconds"] for row in rows_now] == [record.rounded(ROW["seconds"]), new["seconds"]]
+    assert old["machine"] == run["machine"]
+    assert skipped == []
+    with pytest.raises(ValueError, match="has no rows for"):
+        record.updated(path, run, [ROW | {"threads": 99}])
+    with pytest.raises(ValueError, match="was recorded with algorithm auto, this is gemm"):
+        record.updated(path, run | {"algorithm": "gemm"}, [new])
+
+
 def test_the_best_of_two_limits():
     assert limits.best({"a": {"1": 2.0, "2": 3.0}}, {"a": {"1": 1.0, "2": 5.0}}) == {"a": {"1": 2.0, "2": 5.0}}
 

@@ -39,6 +39,7 @@ from numba import njit
 
 from lectcode.kernels import gemm
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
+from lectcode.kernels.correlation import one_window
 from lectcode.kernels.panels import pad_plane
 from lectcode.kernels.simd import BYTES, evens, lanes_of, load, odds, splat, store, zip_high, zip_low
 from lectcode.kernels.threads import share
@@ -586,17 +587,19 @@ def _transform_back(M, g, five, sizes, pieces, starts, bias, constants, lines, c
 
 
 @lru_cache(512)
-def chooses(N, rows, channels, groups, K, result, itemsize):
+def chooses(geometry, N, rows, channels, result, itemsize):
     """Tell whether Winograd is faster than "gemm", by what both do, counted in multiply-adds of one number.
 
     The products cost 36 for each tile, filter and channel instead of K K for each output; but a vector is full only if
     there are enough tiles, and the transforms cost WINDOW_COST for each tile and channel, BACK_COST for each tile
     and filter, and FILTER_COST for each entry of F. Of several groups each costs a call, and narrow ones are better
-    computed side by side, by "gemm". The workspace, with that of one thread, must not exceed twice the size of the
-    tensors or SMALL bytes. Nothing here depends on the number of threads, so neither do results.
+    computed side by side, by "gemm"; and if the only window is the whole image, "gemm" multiplies two plain matrices.
+    The workspace, with that of one thread, must not exceed twice the size of the tensors or SMALL bytes. Nothing here
+    depends on the number of threads, so neither do results.
     """
-    if min(N, rows, channels, *result) == 0:
+    if min(N, rows, channels, *result) == 0 or one_window(geometry):
         return False
+    groups, K = geometry.groups, geometry.kernel_size[0]
     rows, channels = rows // groups, channels // groups
     if groups > 1 and min(rows, channels) < WIDE:
         return False
