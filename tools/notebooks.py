@@ -73,7 +73,7 @@ def caption(cell):
     figure = cell.metadata.get("mystnb", {}).get("figure")
     if figure is None:
         return None
-    words = html.escape(re.sub(r"\{\w+\}", "", " ".join(figure["caption"].split())), quote=False)
+    words = html.escape(re.sub(r"\{\w+\}(?=`)", "", " ".join(figure["caption"].split())), quote=False)
     text = re.sub("`([^`]*)`", r"<code>\1</code>", words)
     return nbformat.v4.new_markdown_cell(IN_JUPYTER.format(f"<b>{figure['name']}.</b> {text}"))
 

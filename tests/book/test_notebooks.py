@@ -95,7 +95,7 @@ PAGE = """\
 mystnb:
   figure:
     name: fig:lines
-    caption: A line of slope $2 < 3$, by `double`; {numref}`fig:other` is steeper.
+    caption: A line of slope $\\frac{2}{1} < 3$, by `double`; {numref}`fig:other` is steeper.
 ---
 1 + 1
 ```
@@ -137,7 +137,8 @@ def text(tmp_path):
 def test_jupyter_shows_included_code_captions_and_where_exercises_begin(text):
     shown = text("def other():\n    pass\n\n\ndef double(x):\n    return 2 * x\n")
     assert shown.startswith("```python\ndef double(x):\n    return 2 * x\n```\n\n")
-    caption = "<b>fig:lines.</b> A line of slope $2 &lt; 3$, by <code>double</code>; <code>fig:other</code> is steeper."
+    line = r"A line of slope $\frac{2}{1} &lt; 3$, by <code>double</code>"
+    caption = f"<b>fig:lines.</b> {line}; <code>fig:other</code> is steeper."
     assert f'<p class="d-none">{caption}</p>' in shown
     assert ':label: ex_one\n```\n\n<p class="d-none"><b>Exercise.</b></p>\n\nWhy?' in shown
     assert ':class: dropdown\n```\n\n<p class="d-none"><b>Solution.</b></p>\n\nSo.' in shown
