@@ -304,18 +304,6 @@ def _cut(sizes, first, last):
 
 
 @njit(nogil=True, cache=True)
-def _six(numbers, first):
-    return (
-        splat(numbers[first]),
-        splat(numbers[first + 1]),
-        splat(numbers[first + 2]),
-        splat(numbers[first + 3]),
-        splat(numbers[first + 4]),
-        splat(numbers[first + 5]),
-    )
-
-
-@njit(nogil=True, cache=True)
 def _five(numbers, first):
     return (
         splat(numbers[first]),
@@ -327,15 +315,8 @@ def _five(numbers, first):
 
 
 @njit(nogil=True, cache=True)
-def _load_six(array, index, distance):
-    return (
-        load(array, index),
-        load(array, index + distance),
-        load(array, index + 2 * distance),
-        load(array, index + 3 * distance),
-        load(array, index + 4 * distance),
-        load(array, index + 5 * distance),
-    )
+def _six(numbers, first):
+    return (*_five(numbers, first), splat(numbers[first + 5]))
 
 
 @njit(nogil=True, cache=True)
@@ -347,6 +328,11 @@ def _load_five(array, index, distance):
         load(array, index + 3 * distance),
         load(array, index + 4 * distance),
     )
+
+
+@njit(nogil=True, cache=True)
+def _load_six(array, index, distance):
+    return (*_load_five(array, index, distance), load(array, index + 5 * distance))
 
 
 @njit(nogil=True, cache=True)
