@@ -3,7 +3,9 @@
    hundreds), but boxes that scroll sideways are, so that the keyboard reaches their ends. */
 (() => {
   "use strict";
+  const FIRST = 4;
   const PORTION = 12;
+  let first;
 
   const isNear = (element) => {
     const box = element.getBoundingClientRect();
@@ -12,8 +14,20 @@
 
   const pause = () => new Promise((resolve) => setTimeout(resolve));
 
+  const untouched = () =>
+    [...document.querySelectorAll(".math")].filter(
+      (element) => !element.parentElement.closest(".math") && !element.querySelector("mjx-container"),
+    );
+
+  // The first formulas of a page are those that a reader meets first: they are typeset while the rest still arrives.
+  async function typesetFirst() {
+    while (document.readyState === "loading" && untouched().length < FIRST) await pause();
+    await MathJax.typesetPromise(untouched().slice(0, FIRST));
+  }
+
   async function typesetInPortions() {
-    const formulas = [...document.querySelectorAll(".math")].filter((element) => !element.parentElement.closest(".math"));
+    await first;
+    const formulas = untouched();
     const near = formulas.filter(isNear);
     const far = formulas.filter((element) => !near.includes(element));
     for (const group of [near, far]) {
@@ -42,7 +56,14 @@
 
   window.MathJax ??= {};
   MathJax.chtml = { ...MathJax.chtml, scale: 0.93 }; // letters as high as those around them would look larger, and be wider
-  MathJax.startup = { typeset: false, pageReady: typesetInPortions };
+  MathJax.startup = {
+    typeset: false,
+    ready() {
+      MathJax.startup.defaultReady();
+      first = typesetFirst();
+    },
+    pageReady: typesetInPortions,
+  };
   MathJax.options = { ...MathJax.options, menuOptions: { settings: { inTabOrder: false } } };
   // A page without formulas loads no MathJax, but its listings scroll too.
   addEventListener("load", watchBoxes);

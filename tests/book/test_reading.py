@@ -11,7 +11,7 @@ from tools.browser import SIZES, Visit
 pytestmark = pytest.mark.browser
 
 CHAPTER = "chapters/conv-gradient-input"
-LONGEST = 6000  # milliseconds, three times what is promised
+LONGEST = 4000  # milliseconds, twice what is promised
 
 
 FIRST = """new MutationObserver((changes, observer) => {
@@ -19,18 +19,21 @@ FIRST = """new MutationObserver((changes, observer) => {
 }).observe(document, { childList: true, subtree: true });"""
 
 
-def test_the_first_formula_comes_early(browser, address, request):
+@pytest.mark.parametrize("chapter", [CHAPTER, "chapters/pooling"])  # the second is the longest
+def test_the_first_formula_comes_early(browser, address, request, chapter):
     """Measured on a processor slowed down four times, and printed: less than 2 s where nothing else runs.
 
-    The limit allows for a busy machine; formulas that are typeset all at once, or after the pictures, exceed it.
+    The limit allows for a busy machine. The first formula of the page is what a
+    reader meets first; it waits neither for the end of the page nor for all others.
     """
     times = []
     for _ in range(3):
         with Visit(browser, "about:blank", viewport=SIZES["desktop"]) as visit:
             visit.context.new_cdp_session(visit.page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
             visit.page.add_init_script(FIRST)
-            visit.page.goto(f"{address}/{CHAPTER}.html")
+            visit.page.goto(f"{address}/{chapter}.html")
             visit.page.wait_for_function("window.firstFormula")
+            expect(visit.page.locator("article .math").first.locator("mjx-container")).to_be_visible()
             before = visit.page.evaluate("document.querySelectorAll('mjx-container').length")
             times.append(visit.page.evaluate("window.firstFormula"))
             visit.page.evaluate("MathJax.startup.promise")
