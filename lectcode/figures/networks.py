@@ -73,7 +73,8 @@ def maps(rows, *, signed=False, columns=16, width=8.5):
             frame = left + W * np.array([0, 1, 1, 0, 0]), top + H * np.array([0, 0, 1, 1, 0])
             ax.plot(*frame, color=INK, linewidth=0.5, clip_on=False)
         right = columns * (W + gap) - gap
-        ax.set(xlim=(-0.1, right + 0.1), ylim=(lines * (H + gap) - gap + 0.1, -0.1), aspect="equal", title=title)
+        ax.set(xlim=(-0.1, right + 0.1), ylim=(lines * (H + gap) - gap + 0.1, -0.1), aspect="equal")
+        ax.set_title(title, loc="left")  # above the first picture, however few there are
         ax.axis("off")
     return figure
 
