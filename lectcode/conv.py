@@ -1,5 +1,6 @@
 """The convolution layer and its gradients: check the arguments, choose an algorithm, allocate, call."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -363,26 +364,30 @@ def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dil
 
 
 def _choose(name, dtype, geometry, N=0, rows=0, channels=0, result=()):
-    """Return the algorithm called `name`, or the best one for "auto".
-
-    That is "direct" for int64, which has no vectors; for float32 "winograd" where it applies and is faster by its
-    count of multiply-adds (`winograd.chooses`), else "gemm". It computes a result of `rows` channels, each of size
-    `result`, from N images of `channels` channels; without them, as for the filters, it has nothing to offer. Who
-    computes in float64 wants small errors, and whole numbers exactly: there it must be asked for.
-    """
+    """Return the algorithm called `name`, or the best one for "auto"."""
     if not isinstance(name, str):
         raise TypeError(f"algorithm must be a string, got {type(name).__name__}: {name!r}")
     if name == "auto":
-        if dtype.kind != "f":
-            name = "direct"
-        elif dtype == np.float32 and result and winograd.refusal(dtype, geometry) is None:
-            pays = winograd.chooses(geometry, N, rows, channels, result, dtype.itemsize)
-            name = "winograd" if pays else "gemm"
-        else:
-            name = "gemm"
+        return ALGORITHMS[_best(dtype, geometry, N, rows, channels, result)]
     if name not in ALGORITHMS:
         raise ValueError(f"algorithm must be 'auto' or one of {sorted(ALGORITHMS)}, got {name!r}")
     reason = ALGORITHMS[name].refusal(dtype, geometry)
     if reason is not None:
         raise ValueError(f"algorithm={name!r} does not apply: {reason}")
     return ALGORITHMS[name]
+
+
+@lru_cache(1024)  # a layer is called again and again, and a small one takes no longer than the choice
+def _best(dtype, geometry, N, rows, channels, result):
+    """Return the name of the algorithm that "auto" stands for.
+
+    That is "direct" for int64, which has no vectors; for float32 "winograd" where it applies and is faster by its
+    count of multiply-adds (`winograd.chooses`), else "gemm". It computes a result of `rows` channels, each of size
+    `result`, from N images of `channels` channels; without them, as for the filters, it has nothing to offer. Who
+    computes in float64 wants small errors, and whole numbers exactly: there it must be asked for.
+    """
+    if dtype.kind != "f":
+        return "direct"
+    applies = dtype == np.float32 and result and winograd.refusal(dtype, geometry) is None
+    pays = applies and winograd.chooses(geometry, N, rows, channels, result, dtype.itemsize)
+    return "winograd" if pays else "gemm"

@@ -287,10 +287,12 @@ def array(name, value, axes):
 
 def check_dtypes(**arrays):
     """Refuse arrays of different dtypes: a silent conversion would hide a loss of precision."""
-    (first, dtype), *others = ((name, array.dtype) for name, array in arrays.items())
+    (first, expected), *others = arrays.items()
     for name, other in others:
-        if other != dtype:
-            raise TypeError(f"{name} must have the dtype of {first}, {dtype}, got {other}; convert one of them")
+        if other.dtype != expected.dtype:
+            raise TypeError(
+                f"{name} must have the dtype of {first}, {expected.dtype}, got {other.dtype}; convert one of them"
+            )
 
 
 def check_shape(name, value, axes, shape):

@@ -202,13 +202,15 @@ def _product(X, F, bias, sizes, constants, steps, O, flags):
     D[: sizes.rows] = bias
     shared, *own = workspace(sizes)
     given, (own, more) = np.empty(shared, X.dtype), ((size, X.dtype) for size in own)  # given: U or V
+    of_filters = FILTER_COST[K] * K * K * sizes.rows * sizes.channels
+    of_windows = WINDOW_COST[K] * sizes.channels * sizes.total
+    work = sizes.total * sizes.rows * (POSITIONS * sizes.channels + BACK_COST[K])
     if sizes.filters_first:
-        work, tasks = K * K * sizes.rows * sizes.channels * FILTER_COST[K], -(-sizes.total // sizes.tiles)
-        share(_transform_filters, filters, work, F, five, sizes, constants, given, workspace=own)
+        work, tasks = work + of_windows, -(-sizes.total // sizes.tiles)
+        share(_transform_filters, filters, of_filters, F, five, sizes, constants, given, workspace=own)
     else:
-        work, tasks = sizes.channels * sizes.total * WINDOW_COST[K], filters
-        share(_transform_windows, sizes.channels, work, X, five, sizes, constants, given, workspace=own)
-    work = sizes.total * sizes.channels * sizes.rows * POSITIONS
+        work, tasks = work + of_filters, filters
+        share(_transform_windows, sizes.channels, of_windows, X, five, sizes, constants, given, workspace=own)
     share(_compute, tasks, work, X, F, five, given, D, sizes, constants, steps, O, flags, workspace=more)
 
 
@@ -572,7 +574,6 @@ def _transform_back(M, g, five, sizes, pieces, starts, bias, constants, lines, c
                     flags[pieces[piece, 3]] = 1
 
 
-@lru_cache(512)
 def chooses(geometry, N, rows, channels, result, itemsize):
     """Tell whether Winograd is faster than "gemm", by what both do, counted in multiply-adds of one number.
 
