@@ -27,6 +27,7 @@ def small_tasks(monkeypatch):
     """Make tasks so small that images span tasks and tasks span images, and take threads for all of them."""
     monkeypatch.setattr(winograd, "TILES", 5)
     monkeypatch.setattr(winograd, "MANY", 6)
+    monkeypatch.setattr(winograd, "OWN", winograd.OWN)
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
     winograd.plan.cache_clear()
     before = numba.get_num_threads()
@@ -79,10 +80,11 @@ paddings = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
     padding=paddings,
     tiles=among(1, 5, 30),
     many=among(1, 6, 1000),
+    own=among(winograd.OWN, 0),
     seed=seeds,
 )
-def test_stays_within_its_stated_error_bound(K, groups, sizes, image, padding, tiles, many, seed, dtype):
-    winograd.TILES, winograd.MANY = tiles, many
+def test_stays_within_its_stated_error_bound(K, groups, sizes, image, padding, tiles, many, own, seed, dtype):
+    winograd.TILES, winograd.MANY, winograd.OWN = tiles, many, own
     winograd.plan.cache_clear()
     (N, C_in, C_out), (H, W) = sizes, image
     H, W = (max(size, K - sum(P)) for size, P in zip(image, padding, strict=True))
@@ -143,15 +145,26 @@ def test_bitwise_the_same_for_any_number_of_threads_and_callers(K, groups, dtype
         O = lectcode.conv2d(I, F, B, **keywords, algorithm="winograd")
         return O.tobytes(), lectcode.conv2d_grad_input(O, F, (7, 9), **keywords, algorithm="winograd").tobytes()
 
-    for winograd.MANY in (6, 1000):
+    results = set()
+    for winograd.MANY, winograd.OWN in product((6, 1000), (winograd.OWN, 0)):
         winograd.plan.cache_clear()
-        results = set()
         for number in (1, 2, 3):
             numba.set_num_threads(number)
             results.add(bits())
         with ThreadPoolExecutor(4) as pool:
             results.update(pool.map(lambda _: bits(), range(4)))
-        assert len(results) == 1
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize("K", [3, 5])
+def test_every_thread_gets_as_many_tasks(K):
+    """None waits for the others; and no task has more tiles than fit."""
+    for total, threads_ in product((384, 385, 1000), (1, 2, 3)):
+        tile = 7 - K
+        sizes = winograd.plan(total, 8, 8, 1, K, False, (tile, tile), (0, 0), (tile, tile), 4, threads_)
+        assert sizes.total == total
+        assert sizes.tiles <= winograd.TILES
+        assert -(-total // sizes.tiles) % threads_ == 0
 
 
 @pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning" if numba.config.DISABLE_JIT else "error")

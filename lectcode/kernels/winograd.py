@@ -23,6 +23,9 @@ Transforming costs memory traffic, not time, as long as its results stay near th
 - Few tiles: V is computed first. A task transforms one group of filters, multiplies V with it, and transforms back.
   So U never exists as a whole, which would be larger than F.
 
+If what is computed first is small, each thread computes all of it for itself: what one core writes and another reads
+passes from cache to cache, and that takes longer than to compute it twice.
+
 An inf, or a number so large that the transforms overflow, would reach all outputs of its tile, as NaN. So images
 with a result that is not finite are computed again by "gemm".
 
@@ -35,7 +38,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import get_num_threads, njit
 
 from lectcode.kernels import gemm
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
@@ -73,6 +76,7 @@ WINDOW_COST = {3: 350, 5: 350}
 BACK_COST = {3: 350, 5: 120}
 WIDE = 32  # channels of a group, if there are several
 CALL_COST = 1_000_000  # what two steps and their tables cost, whatever the sizes
+OWN = 2**21  # bytes of U or V that each thread computes for itself
 SMALL = 2**23  # bytes of workspace that no machine misses
 
 
@@ -90,8 +94,9 @@ class Sizes(NamedTuple):
     result: tuple
     grid: tuple  # tiles of an image
     total: int  # tiles of all images
-    tiles: int  # of a task; all of them if V is computed first
-    filters_first: bool
+    tiles: int  # of a task; all of them unless U is computed first
+    filters_first: bool  # U is computed first, else V
+    common: bool  # once for all threads
     panel: int  # tiles side by side in a panel
     group: int  # filters side by side in a group
     U_pitch: int  # from one position to the next
@@ -104,7 +109,7 @@ class Sizes(NamedTuple):
 
 
 @lru_cache(512)
-def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize):
+def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, threads=1):
     """Return the sizes of a correlation."""
     lanes = BYTES // itemsize
     panel, group = VECTORS * lanes, max(lanes, ROWS)
@@ -112,7 +117,8 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize):
     grid = tuple(-(-length // tile) for length in result)
     total = N * grid[0] * grid[1]
     filters_first = total >= MANY
-    tiles = TILES if filters_first else total
+    tasks = -(-total // TILES)
+    tiles = -(-total // (tasks + -tasks % threads)) if filters_first else total  # as many tasks for every thread
     panels = -(-tiles // panel)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
@@ -133,6 +139,7 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize):
         total,
         tiles,
         filters_first,
+        POSITIONS * (-(-rows // group) * pitches[0] if filters_first else pitches[1]) * itemsize > OWN,
         panel,
         group,
         *pitches,
@@ -147,9 +154,11 @@ def workspace(sizes):
     """Return how many numbers a call stores, and each of its threads, in the first step and in the second."""
     U, V, M = (POSITIONS * pitch for pitch in (sizes.U_pitch, sizes.V_pitch, sizes.M_pitch))
     taps, windows = sizes.K**2 * sizes.channels * sizes.group, sizes.lines * WINDOW * sizes.line + sizes.band
+    first, second, room = V, U, windows
     if sizes.filters_first:
-        return -(-sizes.rows // sizes.group) * U, taps, V + M + sizes.tiles + sizes.panel + windows
-    return V, windows, U + M + sizes.tiles + sizes.panel + max(taps, windows)
+        first, second, room = -(-sizes.rows // sizes.group) * U, V, taps
+    rest = second + M + sizes.tiles + sizes.panel + max(taps, windows)
+    return (first, room, rest) if sizes.common else (0, 0, first + rest)
 
 
 def forward(I, F, B, geometry, O):
@@ -175,7 +184,7 @@ def _correlate(X, F, turned, bias, groups, corner, O):
         O[...] = bias[:, None, None]
         return []
     rows, channels = rows // groups, channels // groups
-    sizes = plan(N, rows, channels, groups, K, turned, X.shape[2:], corner, O.shape[2:], X.itemsize)
+    sizes = plan(N, rows, channels, groups, K, turned, X.shape[2:], corner, O.shape[2:], X.itemsize, get_num_threads())
     constants, steps = _constants(X.dtype, K, sizes.panel, sizes.group)
     flags = np.zeros(N, np.uint8)
     for x, f, b, o in zip(
@@ -206,11 +215,13 @@ def _product(X, F, bias, sizes, constants, steps, O, flags):
     of_windows = WINDOW_COST[K] * sizes.channels * sizes.total
     work = sizes.total * sizes.rows * (POSITIONS * sizes.channels + BACK_COST[K])
     if sizes.filters_first:
-        work, tasks = work + of_windows, -(-sizes.total // sizes.tiles)
-        share(_transform_filters, filters, of_filters, F, five, sizes, constants, given, workspace=own)
+        begin = _transform_filters, filters, of_filters, F
+        tasks, work = -(-sizes.total // sizes.tiles), work + of_windows
     else:
-        work, tasks = work + of_filters, filters
-        share(_transform_windows, sizes.channels, of_windows, X, five, sizes, constants, given, workspace=own)
+        begin = _transform_windows, sizes.channels, of_windows, X
+        tasks, work = filters, work + of_filters
+    if sizes.common:
+        share(*begin, five, sizes, constants, given, workspace=own)
     share(_compute, tasks, work, X, F, five, given, D, sizes, constants, steps, O, flags, workspace=more)
 
 
@@ -242,17 +253,25 @@ def _transform_windows(X, five, sizes, constants, V, workspace, first, last):
 @njit(nogil=True, cache=True)
 def _compute(X, F, five, given, bias, sizes, constants, steps, O, flags, workspace, first, last):
     """Compute the tasks first, ..., last - 1: some tiles for all filters, or a group of filters for all tiles."""
-    own = POSITIONS * (sizes.V_pitch if sizes.filters_first else sizes.U_pitch)
-    M = workspace[own : own + POSITIONS * sizes.M_pitch]
-    checks = workspace[own + M.size : own + M.size + sizes.tiles + sizes.panel]
-    rest = workspace[own + M.size + checks.size :]
-    computed = workspace[:own]
+    filters = (sizes.rows + sizes.group - 1) // sizes.group
+    all_U, all_V = filters * POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
+    if not sizes.common:
+        own = all_U if sizes.filters_first else all_V
+        given, workspace = workspace[:own], workspace[own:]
+    own, results = all_V if sizes.filters_first else POSITIONS * sizes.U_pitch, POSITIONS * sizes.M_pitch
+    computed, workspace = workspace[:own], workspace[own:]
+    M, workspace = workspace[:results], workspace[results:]
+    checks, rest = workspace[: sizes.tiles + sizes.panel], workspace[sizes.tiles + sizes.panel :]
     U, V = (given, computed) if sizes.filters_first else (computed, given)
+    if not sizes.common and sizes.filters_first:
+        _transform_filters(F, five, sizes, constants, U, rest, 0, filters)
+    elif not sizes.common:
+        _transform_windows(X, five, sizes, constants, V, rest, 0, sizes.channels)
     pieces, starts, bands = _cut(sizes, 0, sizes.tiles)
     for task in range(first, last):
         first_group, last_group = task, task + 1
         if sizes.filters_first:
-            first_group, last_group = 0, (sizes.rows + sizes.group - 1) // sizes.group
+            first_group, last_group = 0, filters
             pieces, starts, bands = _cut(sizes, task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total))
             for c in range(sizes.channels):
                 _transform_channel(X, c, five, sizes, pieces, starts, bands, constants, rest, V)
