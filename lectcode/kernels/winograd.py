@@ -190,7 +190,7 @@ def _correlate(X, F, turned, bias, groups, corner, O):
     for x, f, b, o in zip(
         _cuts(X, X.size // N // groups, groups),
         _cuts(F, F.size // groups, groups),
-        np.split(bias, groups),
+        bias.reshape(groups, rows),
         _cuts(O, O.size // N // groups, groups),
         strict=True,
     ):
