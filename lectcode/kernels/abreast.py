@@ -15,7 +15,7 @@ VECTORS = 2**12  # of the copies that are worked on together: they stay in the s
 
 def forward_room(geometry, lanes):
     """Return how many rows of the output are computed at once, and how many numbers the workspace must hold."""
-    span, (H, W), (H_out, W_out) = _span(geometry), geometry.input_size, geometry.output_size
+    span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
     at_once = min(H_out, max(1, (VECTORS // W - span) // geometry.stride[0]))
     rows = min(H, (at_once - 1) * geometry.stride[0] + span + 1)
     return at_once, (rows * W + 2 * lanes + at_once * W_out) * lanes
@@ -23,19 +23,19 @@ def forward_room(geometry, lanes):
 
 def backward_room(geometry, lanes):
     """Return how many rows of the gradient are computed at once, and how many numbers the workspace must hold."""
-    span, (H, W), (H_out, W_out) = _span(geometry), geometry.input_size, geometry.output_size
+    span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
     at_once = min(H, max(1, span, VECTORS // (2 * W) - 2 * span))
     rows, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // geometry.stride[0] + 1)
     return at_once, (2 * rows * W + windows * W_out + 4 * lanes) * lanes
 
 
-def _span(geometry):
+def span_of(geometry):
     """Return how many rows lie between the first and the last one of a window."""
     return (geometry.kernel_size[0] - 1) * geometry.dilation[0]
 
 
 @njit(nogil=True, cache=True)
-def _fetch(X, start, distances, begin, end, size, turned):
+def fetch(X, start, distances, begin, end, size, turned):
     """Turn pixels begin, ..., end - 1 of each plane: turned[p - begin + lanes, i] = X[start + distances[i] + p].
 
     The last block of a plane begins earlier and the last of a part ends later: there is a block of room on each side.
@@ -51,7 +51,7 @@ def _fetch(X, start, distances, begin, end, size, turned):
 
 
 @njit(nogil=True, cache=True)
-def _bring(turned, rows, planes, begin, end, size, Y, start):
+def bring(turned, rows, planes, begin, end, size, Y, start):
     """Turn them back, for the first planes only: Y[start + i size + p] = turned[p - begin, i]."""
     lanes = rows.size
     whole = planes == lanes and end - begin >= lanes
@@ -65,7 +65,7 @@ def _bring(turned, rows, planes, begin, end, size, Y, start):
 
 
 @njit(nogil=True, cache=True)
-def _inside(count, K, S, D, P, size):
+def inside(count, K, S, D, P, size):
     """Return for each window the first place inside the input and the last one, plus one."""
     ends = np.empty((count, 2), np.int64)
     for h in range(count):
@@ -138,7 +138,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
     (total, H, W), (H_out, W_out), lanes = I.shape, O.shape[1:], lanes_of(I)
     o, x = workspace[: at_once * W_out * lanes], workspace[at_once * W_out * lanes :]
     images, results, rows = I.reshape(-1), O.reshape(-1), np.arange(lanes) * lanes
-    inside_h, inside_w = _inside(H_out, K_h, S_h, D_h, P_h, H), _inside(W_out, K_w, S_w, D_w, P_w, W)
+    inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
     places, n = np.empty(K_h * K_w, np.int64), 0
     for group in range(first, last):  # group alone writes its planes of O
         plane, planes = group * lanes, min(lanes, total - group * lanes)
@@ -146,7 +146,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
         for h_0 in range(0, H_out, at_once):
             h_1 = min(h_0 + at_once, H_out)
             top, bottom = max(0, h_0 * S_h - P_h), min(H, (h_1 - 1) * S_h - P_h + (K_h - 1) * D_h + 1)
-            _fetch(images, plane * H * W, which, top * W, bottom * W, H * W, x)
+            fetch(images, plane * H * W, which, top * W, bottom * W, H * W, x)
             for h in range(h_0, h_1):
                 for w in range(W_out):
                     if not _as_before(inside_w, w):
@@ -156,7 +156,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
                     if divisors is not None:
                         value = value / splat(divisors[h, w])
                     store(o, ((h - h_0) * W_out + w) * lanes, value)
-            _bring(o, rows, planes, h_0 * W_out, h_1 * W_out, H_out * W_out, results, plane * H_out * W_out)
+            bring(o, rows, planes, h_0 * W_out, h_1 * W_out, H_out * W_out, results, plane * H_out * W_out)
 
 
 @njit(nogil=True, cache=True)
@@ -173,7 +173,7 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
     d, x = workspace[:pixels].view(dI.dtype), workspace[pixels : 2 * pixels + 2 * lanes * lanes]
     g = workspace[2 * pixels + 2 * lanes * lanes :].view(dI.dtype)
     gradients, results, rows = G.reshape(-1), dI.reshape(-1), np.arange(lanes) * lanes
-    inside_h, inside_w = _inside(H_out, K_h, S_h, D_h, P_h, H), _inside(W_out, K_w, S_w, D_w, P_w, W)
+    inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
     places, numbers, n = np.empty(K_h * K_w, np.int64), np.arange(K_h * K_w).astype(workspace.dtype), 0
     nothing = splat(dI.dtype.type(0))
     for group in range(first, last):  # group alone writes its planes of dI
@@ -185,12 +185,12 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
             h_1 = max(min((u_1 - 1 + P_h) // S_h + 1, H_out), h_0)
             top = max(min(h_0 * S_h - P_h, u_0), 0)  # and the rows that these windows reach
             bottom = min(max((h_1 - 1) * S_h - P_h + span + 1, u_1), H)
-            _fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
+            fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
             for p in range(0, (bottom - top) * W * lanes, lanes):
                 store(d, p, nothing)
             if I is not None:
                 pixel = x.view(dI.dtype)
-                _fetch(I.reshape(-1), plane * H * W, which * (H * W), top * W, bottom * W, H * W, pixel)
+                fetch(I.reshape(-1), plane * H * W, which * (H * W), top * W, bottom * W, H * W, pixel)
                 for p in range(lanes * lanes, ((bottom - top) * W + lanes) * lanes, lanes):
                     store(x, p, rank(load(pixel, p)))
             for h in range(h_0, h_1):
@@ -205,4 +205,4 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
                         _give_to_first(x[lanes * lanes :], places, numbers, n, q, share, d)
                     else:
                         _give_to_all(places, n, q, share, d)
-            _bring(d[(u_0 - top) * W * lanes :], rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)
+            bring(d[(u_0 - top) * W * lanes :], rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)
