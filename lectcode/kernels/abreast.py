@@ -8,7 +8,7 @@ in blocks that are turned in registers.
 import numpy as np
 from numba import njit
 
-from lectcode.kernels.simd import beats, choose, lanes_of, larger, load, rank, same, splat, store, transpose
+from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store, transpose
 
 VECTORS = 2**12  # of the copies that are worked on together: they stay in the second-level cache
 
@@ -26,7 +26,7 @@ def backward_room(geometry, lanes):
     span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
     at_once = min(H, max(1, span, VECTORS // (2 * W) - 2 * span))
     rows, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // geometry.stride[0] + 1)
-    return at_once, (2 * rows * W + windows * W_out + 4 * lanes) * lanes
+    return at_once, (rows * W + windows * W_out + 4 * lanes) * lanes
 
 
 def span_of(geometry):
@@ -111,20 +111,6 @@ def _total(x, places, n, q):
 
 
 @njit(nogil=True, cache=True)
-def _give_to_first(ranks, places, numbers, n, q, share, d):
-    """Add the shares to those places of window q that hold the first of its highest ranks."""
-    highest = load(ranks, q + places[0])
-    for k in range(1, n):
-        highest = larger(load(ranks, q + places[k]), highest)
-    winner, nothing = splat(numbers[0]), splat(d.dtype.type(0))
-    for k in range(n - 1, -1, -1):
-        winner = choose(same(load(ranks, q + places[k]), highest), splat(numbers[k]), winner)
-    for k in range(n):  # the sum is stored where nothing was won, too: after a masked store the next load would wait
-        p = q + places[k]
-        store(d, p, load(d, p) + choose(same(winner, splat(numbers[k])), share, nothing))
-
-
-@njit(nogil=True, cache=True)
 def _give_to_all(places, n, q, share, d):
     """Add the shares to every place of window q."""
     for k in range(n):
@@ -160,21 +146,19 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
 
 
 @njit(nogil=True, cache=True)
-def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
+def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
     """Write the gradients of the groups of planes first, ..., last - 1.
 
-    Each pixel receives G of the windows that it wins or, with I = None, G divided by `divisors` unless None of all
-    windows that contain it. The workspace holds integers as wide as the floats.
+    Each pixel receives G, divided by `divisors` unless None, of all windows that contain it.
     """
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
     span, size = (K_h - 1) * D_h, H_out * W_out
     pixels = min(H, at_once + 2 * span) * W * lanes
-    d, x = workspace[:pixels].view(dI.dtype), workspace[pixels : 2 * pixels + 2 * lanes * lanes]
-    g = workspace[2 * pixels + 2 * lanes * lanes :].view(dI.dtype)
+    d, g = workspace[:pixels], workspace[pixels:]
     gradients, results, rows = G.reshape(-1), dI.reshape(-1), np.arange(lanes) * lanes
     inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
-    places, numbers, n = np.empty(K_h * K_w, np.int64), np.arange(K_h * K_w).astype(workspace.dtype), 0
+    places, n = np.empty(K_h * K_w, np.int64), 0
     nothing = splat(dI.dtype.type(0))
     for group in range(first, last):  # group alone writes its planes of dI
         plane, planes = group * lanes, min(lanes, total - group * lanes)
@@ -188,11 +172,6 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
             fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
             for p in range(0, (bottom - top) * W * lanes, lanes):
                 store(d, p, nothing)
-            if I is not None:
-                pixel = x.view(dI.dtype)
-                fetch(I.reshape(-1), plane * H * W, which * (H * W), top * W, bottom * W, H * W, pixel)
-                for p in range(lanes * lanes, ((bottom - top) * W + lanes) * lanes, lanes):
-                    store(x, p, rank(load(pixel, p)))
             for h in range(h_0, h_1):
                 for w in range(W_out):
                     if not _as_before(inside_w, w):
@@ -201,8 +180,5 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
                     share = load(g, ((h - h_0) * W_out + w + lanes) * lanes)
                     if divisors is not None:
                         share = share / splat(divisors[h, w])
-                    if I is not None:
-                        _give_to_first(x[lanes * lanes :], places, numbers, n, q, share, d)
-                    else:
-                        _give_to_all(places, n, q, share, d)
+                    _give_to_all(places, n, q, share, d)
             bring(d[(u_0 - top) * W * lanes :], rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)

@@ -80,7 +80,7 @@ def avg_backward(G, divisors, geometry, dI):
     """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
     g, d = planes(G), planes(dI)
     if abreast_applies(len(d), d.dtype):
-        _backward_abreast(g, None, divisors, geometry, d)
+        _backward_abreast(g, divisors, geometry, d)
         return
     window = geometry.kernel_size, geometry.stride, geometry.before
     share(average.backward, len(d), work(geometry, len(d), 8, 0), g, divisors, *window, d)
@@ -95,13 +95,13 @@ def _forward_abreast(X, divisors, largest, geometry, Y):
     share(abreast.forward, -(-len(X) // count), weight, *arguments, workspace=(room, X.dtype))
 
 
-def _backward_abreast(g, X, divisors, geometry, d):
+def _backward_abreast(g, divisors, geometry, d):
     count = lanes(d.dtype)
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     rows, room = abreast.backward_room(geometry, count)
-    arguments = g, X, divisors, *window, rows, d
-    weight = work(geometry, len(d), 12, 7 if X is not None else 3)
-    share(abreast.backward, -(-len(d) // count), weight, *arguments, workspace=(room, f"i{d.itemsize}"))
+    arguments = g, divisors, *window, rows, d
+    weight = work(geometry, len(d), 12, 3)
+    share(abreast.backward, -(-len(d) // count), weight, *arguments, workspace=(room, d.dtype))
 
 
 @njit(nogil=True, cache=True)

@@ -36,7 +36,7 @@ def applies(geometry, dtype):
 
 @njit(nogil=True, cache=True, inline="always")
 def _vectors(images, p, W, gradients, q):
-    """Return the gradients of as many windows as a vector has lanes: two vectors of the row above, two of that below."""
+    """Return the gradients of a vector of windows: two vectors of the row above and two of the row below."""
     lanes, nothing = lanes_of(images), splat(images.dtype.type(0))
     one, two = load(images, p), load(images, p + lanes)
     a, b = evens(one, two), odds(one, two)
@@ -94,8 +94,8 @@ def backward(G, I, dI, first, last):
                 store_first(d, p + W + lanes, y, more)
             else:
                 _one_by_one(images, p, W, gradients, q, W_out, d)
-            if W > 2 * W_out:
+            if 2 * W_out < W:
                 d[p + 2 * W_out : p + W] = 0
                 d[p + W + 2 * W_out : p + 2 * W] = 0
-        if H > 2 * H_out:
+        if 2 * H_out < H:
             d[(plane * H + 2 * H_out) * W : (plane + 1) * H * W] = 0

@@ -20,7 +20,7 @@ def room(geometry, lanes):
     span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
     at_once = min(H, max(1, span, VECTORS // (2 * W) - 2 * span))
     rows, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // geometry.stride[0] + 1)
-    return at_once, (rows * (W + 2 * W_out) + 2 * windows * W_out + 4 * lanes) * lanes
+    return at_once, (max(rows * W, windows * W_out) + 2 * (rows + windows) * W_out + 4 * lanes) * lanes
 
 
 @njit(nogil=True, cache=True)
@@ -77,12 +77,9 @@ def _find(x, q, steps, numbers, v, v_steps, n, lines, count, maxima, winners, p,
             a, b, c = q + i * q_line + j * q_step, v + i * v_line + j * v_step, p + i * line + j * lanes
             if n == 3:
                 value, winner = _first_largest(x, a, distance, numbers, b, D, 3)
-            elif n == 2:
-                value, winner = _first_largest(x, a, distance, numbers, b, D, 2)
             else:
                 value, winner = _first_largest(x, a, distance, numbers, b, D, n)
-            if maxima is not None:
-                store(maxima, c, value)
+            store(maxima, c, value)
             store(winners, c, winner)
 
 
@@ -120,21 +117,23 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
     """Write the gradients of the groups of planes first, ..., last - 1."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
-    span, size, row, line = (K_h - 1) * D_h, H_out * W_out, W * lanes, W_out * lanes
+    span, size, row, line, block = (K_h - 1) * D_h, H_out * W_out, W * lanes, W_out * lanes, lanes * lanes
+    none, one = np.int64(0), np.int64(1)  # not 0 and 1, for which Numba would compile functions of their own
     most, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // S_h + 1)
     columns, rest = workspace[: most * line], workspace[most * line :]  # where the maxima of the rows stand
     chosen, rest = rest[: windows * line], rest[windows * line :]  # and which of these rows wins
     rest = rest.view(dI.dtype)
     maxima, rest = rest[: most * line], rest[most * line :]
-    x, g = rest[: most * row + 2 * lanes * lanes], rest[most * row + 2 * lanes * lanes :]
-    numbers, block = np.arange(max(H, W)).astype(workspace.dtype), lanes * lanes
+    room = max(most * row, windows * line) + 2 * block
+    x, g = rest[:room], rest[room:]
+    numbers = np.arange(max(H, W)).astype(workspace.dtype)
     gradients, images, results, rows = G.reshape(-1), I.reshape(-1), dI.reshape(-1), np.arange(lanes) * lanes
     places_h, places_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
     pixels_h, pixels_w = _reached_by(places_h, H, S_h, D_h, P_h), _reached_by(places_w, W, S_w, D_w, P_w)
     for axis, S, D, P in ((places_h, S_h, D_h, P_h), (places_w, S_w, D_w, P_w)):
         for i in range(len(axis)):
             axis[i] = axis[i] * D + (i * S - P)
-    runs_w, turns_w = _runs(places_w, 0, W_out, 1, S_w), _runs(pixels_w, 0, W, S_w, 1)
+    runs_w, turns_w = _runs(places_w, none, W_out, one, S_w), _runs(pixels_w, none, W, S_w, one)
     for group in range(first, last):  # group alone writes its planes of dI
         plane, planes = group * lanes, min(lanes, total - group * lanes)
         which = np.minimum(np.arange(lanes), planes - 1)  # lanes without a plane repeat the last one
@@ -149,18 +148,74 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
             steps = row, S_w * lanes, D_w * lanes
             for w, count, v, width in runs_w:
                 n = width // D_w
-                _find(x, block + v * lanes, steps, numbers, v, (0, S_w, D_w), n, bottom - top, count,
-                      maxima, columns, w * lanes, line)
+                _find(
+                    x,
+                    block + v * lanes,
+                    steps,
+                    numbers,
+                    v,
+                    (none, S_w, D_w),
+                    n,
+                    bottom - top,
+                    count,
+                    maxima,
+                    columns,
+                    w * lanes,
+                    line,
+                )
             steps = S_h * line, lanes, D_h * line
-            for h, lines, u, width in _runs(places_h, h_0, h_1, 1, S_h):
+            for h, lines, u, width in _runs(places_h, h_0, h_1, one, S_h):
                 n = width // D_h
-                _find(maxima, (u - top) * line, steps, numbers, u, (S_h, 0, D_h), n, lines, W_out,
-                      None, chosen, (h - h_0) * line, line)
-            for u, lines, h, n in _runs(pixels_h, u_0, u_1, S_h, 1):
+                _find(
+                    maxima,
+                    (u - top) * line,
+                    steps,
+                    numbers,
+                    u,
+                    (S_h, none, D_h),
+                    n,
+                    lines,
+                    W_out,
+                    x,
+                    chosen,
+                    (h - h_0) * line,
+                    line,
+                )
+            for u, lines, h, n in _runs(pixels_h, u_0, u_1, S_h, one):
                 p = (h - h_0) * line
-                _gather(chosen, p, g, p + block, line, line, numbers, u, (S_h, 0), n, lines, W_out,
-                        maxima, (u - u_0) * line, (S_h * line, lanes))
+                _gather(
+                    chosen,
+                    p,
+                    g,
+                    p + block,
+                    line,
+                    line,
+                    numbers,
+                    u,
+                    (S_h, none),
+                    n,
+                    lines,
+                    W_out,
+                    maxima,
+                    (u - u_0) * line,
+                    (S_h * line, lanes),
+                )
             for v, count, w, n in turns_w:
-                _gather(columns, (u_0 - top) * line + w * lanes, maxima, w * lanes, line, lanes, numbers, v, (0, S_w),
-                        n, u_1 - u_0, count, x, v * lanes, (row, S_w * lanes))
+                _gather(
+                    columns,
+                    (u_0 - top) * line + w * lanes,
+                    maxima,
+                    w * lanes,
+                    line,
+                    lanes,
+                    numbers,
+                    v,
+                    (none, S_w),
+                    n,
+                    u_1 - u_0,
+                    count,
+                    x,
+                    v * lanes,
+                    (row, S_w * lanes),
+                )
             bring(x, rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)
