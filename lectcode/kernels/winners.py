@@ -95,7 +95,10 @@ def _won(winners, q, shares, p, distance, number, n):
 
 @njit(nogil=True, cache=True)
 def _gather(winners, q, shares, p, line, distance, numbers, v, v_steps, n, lines, count, d, r, steps):
-    """Write for each of lines x count pixels the sum of what it wins from n windows."""
+    """Write for each of lines x count pixels the sum of what it wins from n windows.
+
+    The usual numbers are branches of their own: LLVM then makes loops without a loop inside.
+    """
     (r_line, r_step), (v_line, v_step), lanes = steps, v_steps, lanes_of(d)
     for i in range(lines):
         for j in range(count):
@@ -114,7 +117,7 @@ def _gather(winners, q, shares, p, line, distance, numbers, v, v_steps, n, lines
 
 @njit(nogil=True, cache=True)
 def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
-    """Write the gradients of the groups of planes first, ..., last - 1."""
+    """Write the gradients of the groups of planes first, ..., last - 1. The workspace holds integers as wide."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
     span, size, row, line, block = (K_h - 1) * D_h, H_out * W_out, W * lanes, W_out * lanes, lanes * lanes
@@ -130,6 +133,7 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
     gradients, images, results, rows = G.reshape(-1), I.reshape(-1), dI.reshape(-1), np.arange(lanes) * lanes
     places_h, places_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
     pixels_h, pixels_w = _reached_by(places_h, H, S_h, D_h, P_h), _reached_by(places_w, W, S_w, D_w, P_w)
+    # From here on, no places but pixels: where each window enters the input, and that plus D times its places inside.
     for axis, S, D, P in ((places_h, S_h, D_h, P_h), (places_w, S_w, D_w, P_w)):
         for i in range(len(axis)):
             axis[i] = axis[i] * D + (i * S - P)
@@ -163,7 +167,7 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
                     w * lanes,
                     line,
                 )
-            steps = S_h * line, lanes, D_h * line
+            steps = S_h * line, lanes, D_h * line  # nobody needs the maxima of the windows, nor x any more: its place
             for h, lines, u, width in _runs(places_h, h_0, h_1, one, S_h):
                 n = width // D_h
                 _find(
