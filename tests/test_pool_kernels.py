@@ -183,6 +183,16 @@ def test_quarters_in_rows_short_and_long(W, dtype):
         check_max(rng.choice(np.array([np.nan, -np.inf, np.inf, -0.0, 1], dtype), (planes, 1, H, W)), kernel_size=2)
 
 
+@pytest.mark.parametrize("W", [4, 10, 14, 20, 28])
+def test_quarters_leave_other_planes_alone(W):
+    """Another thread may have written them already."""
+    I, G = np.ones((3, 4, W), np.float32), np.ones((3, 2, W // 2), np.float32)
+    dI = np.full(I.shape, 7, np.float32)
+    quarters.backward(G, I, dI, 1, 2)
+    assert np.all(dI[::2] == 7)
+    assert np.sum(dI[1]) == W
+
+
 def test_when_the_window_is_the_plane():
     assert whole.applies(shapes.pool_geometry((6, 7), (6, 7), None))
     assert not whole.applies(shapes.pool_geometry((6, 8), (6, 7), None))  # a pixel outside of the window
