@@ -7,7 +7,7 @@ import pytest
 
 import lectcode
 from lectcode import reference, shapes
-from lectcode.kernels import abreast, average, maximum, pooling, quarters
+from lectcode.kernels import abreast, average, maximum, pooling, quarters, whole, winners
 from lectcode.kernels.simd import lanes
 from tests.geometry import DTYPES, integers
 
@@ -121,7 +121,8 @@ LAYERS = [
 @pytest.mark.parametrize(("size", "keywords"), LAYERS)
 def test_any_number_of_planes(vectors, dtype, size, keywords, monkeypatch):
     """Groups that are full and not, in one part and in bands, equal the same planes one by one."""
-    monkeypatch.setattr(abreast, "VECTORS", vectors)
+    for module in (abreast, winners):
+        monkeypatch.setattr(module, "VECTORS", vectors)
     rng, full = np.random.default_rng(0), lanes(dtype)
     for count in (1, 2 * full + 1):
         I = few_values(rng, 1, count, *size, dtype=dtype)
@@ -141,7 +142,8 @@ def test_a_dilated_window_abreast(monkeypatch):
     rng = np.random.default_rng(0)
     keywords = {"kernel_size": (3, 2), "stride": (2, 1), "padding": ((3, 1), (2, 0)), "dilation": (2, 3)}
     for vectors in (abreast.VECTORS, 40):
-        monkeypatch.setattr(abreast, "VECTORS", vectors)
+        for module in (abreast, winners):
+            monkeypatch.setattr(module, "VECTORS", vectors)
         check_max(few_values(rng, 1, lanes(np.float32), 11, 9, dtype=np.float32), **keywords)
 
 
@@ -158,17 +160,60 @@ def test_when_planes_are_abreast(monkeypatch):
         G = np.zeros((1, count, 2, 2), np.float32)
         lectcode.max_pool2d(I, 3), lectcode.max_pool2d_backward(G, I, 3)
         lectcode.avg_pool2d(I, 3), lectcode.avg_pool2d_backward(G, I, 3)
-    assert calls[:4] == [abreast.forward, abreast.backward] * 2
+    assert calls[:4] == [abreast.forward, winners.backward, abreast.forward, abreast.backward]
     assert calls[4:] == [maximum.forward, pooling._max_backward, average.forward, average.backward]
 
 
 def test_when_a_window_is_a_quarter():
-    yes, no = (6, 32), (6, 31)
-    assert quarters.applies(shapes.pool_geometry(yes, 2, None))
-    assert not quarters.applies(shapes.pool_geometry(no, 2, None))  # shorter than a block
-    assert not quarters.applies(shapes.pool_geometry((5, 32), 2, None, ceil_mode=True))  # reaches outside
+    geometry, floats = shapes.pool_geometry((6, 7), 2, None), np.dtype(np.float32)
+    assert quarters.applies(geometry, floats)
+    assert not quarters.applies(geometry, np.dtype(np.int64))
+    assert not quarters.applies(shapes.pool_geometry((5, 32), 2, None, ceil_mode=True), floats)  # reaches outside
     for other in ((3, 2), (2, 1), (2, 2, 1), (2, 2, 0, 2)):
-        assert not quarters.applies(shapes.pool_geometry((9, 40), *other))
+        assert not quarters.applies(shapes.pool_geometry((9, 40), *other), floats)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("W", range(2, 36))
+def test_quarters_in_rows_short_and_long(W, dtype):
+    """Rows shorter than a vector, a vector long and longer; even and odd heights; rows after which the array ends."""
+    rng = np.random.default_rng(W)
+    for planes, H in ((1, 2), (2, 5), (5, 4)):
+        check_max(few_values(rng, planes, 1, H, W, dtype=dtype), kernel_size=2)
+        check_max(rng.choice(np.array([np.nan, -np.inf, np.inf, -0.0, 1], dtype), (planes, 1, H, W)), kernel_size=2)
+
+
+@pytest.mark.parametrize("W", [4, 10, 14, 20, 28])
+def test_quarters_leave_other_planes_alone(W):
+    """Another thread may have written them already."""
+    I, G = np.ones((3, 4, W), np.float32), np.ones((3, 2, W // 2), np.float32)
+    dI = np.full(I.shape, 7, np.float32)
+    quarters.backward(G, I, dI, 1, 2)
+    assert np.all(dI[::2] == 7)
+    assert np.sum(dI[1]) == W
+
+
+def test_when_the_window_is_the_plane():
+    assert whole.applies(shapes.pool_geometry((6, 7), (6, 7), None))
+    assert not whole.applies(shapes.pool_geometry((6, 8), (6, 7), None))  # a pixel outside of the window
+    assert not whole.applies(shapes.pool_geometry((6, 7), (6, 7), 1, 1))
+    assert not whole.applies(shapes.pool_geometry((6, 14), (6, 7), None))
+    assert not whole.applies(shapes.pool_geometry((2, 2), 2, None, ((0, 1), (0, 1)), 2))  # reaches over the input
+
+
+@pytest.mark.parametrize("pixels", [whole.PIXELS, 32])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 7), (9, 8)])
+def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
+    """Planes shorter and longer than a vector, searched in one stretch and in several."""
+    monkeypatch.setattr(whole, "PIXELS", pixels)  # with the JIT on, a constant of the machine code
+    rng, full = np.random.default_rng(0), lanes(dtype)
+    special = np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 0.0], dtype)
+    for count in (full // 2, 2 * full + 1):
+        check_max(few_values(rng, 1, count, *size, dtype=dtype), kernel_size=size)
+        check_max(rng.choice(special, (1, count, *size)), kernel_size=size)
+        check_max(rng.choice(special[3:], (1, count, *size)), kernel_size=size)
+    check_max(few_values(rng, 1, full, 30, 40, dtype=dtype), kernel_size=(30, 40))
 
 
 def test_the_same_divisors_for_the_same_layer():

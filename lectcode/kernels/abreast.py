@@ -8,14 +8,14 @@ in blocks that are turned in registers.
 import numpy as np
 from numba import njit
 
-from lectcode.kernels.simd import beats, choose, lanes_of, larger, load, rank, same, splat, store, transpose
+from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store, transpose
 
 VECTORS = 2**12  # of the copies that are worked on together: they stay in the second-level cache
 
 
 def forward_room(geometry, lanes):
     """Return how many rows of the output are computed at once, and how many numbers the workspace must hold."""
-    span, (H, W), (H_out, W_out) = _span(geometry), geometry.input_size, geometry.output_size
+    span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
     at_once = min(H_out, max(1, (VECTORS // W - span) // geometry.stride[0]))
     rows = min(H, (at_once - 1) * geometry.stride[0] + span + 1)
     return at_once, (rows * W + 2 * lanes + at_once * W_out) * lanes
@@ -23,19 +23,19 @@ def forward_room(geometry, lanes):
 
 def backward_room(geometry, lanes):
     """Return how many rows of the gradient are computed at once, and how many numbers the workspace must hold."""
-    span, (H, W), (H_out, W_out) = _span(geometry), geometry.input_size, geometry.output_size
+    span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
     at_once = min(H, max(1, span, VECTORS // (2 * W) - 2 * span))
     rows, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // geometry.stride[0] + 1)
-    return at_once, (2 * rows * W + windows * W_out + 4 * lanes) * lanes
+    return at_once, (rows * W + windows * W_out + 4 * lanes) * lanes
 
 
-def _span(geometry):
+def span_of(geometry):
     """Return how many rows lie between the first and the last one of a window."""
     return (geometry.kernel_size[0] - 1) * geometry.dilation[0]
 
 
 @njit(nogil=True, cache=True)
-def _fetch(X, start, distances, begin, end, size, turned):
+def fetch(X, start, distances, begin, end, size, turned):
     """Turn pixels begin, ..., end - 1 of each plane: turned[p - begin + lanes, i] = X[start + distances[i] + p].
 
     The last block of a plane begins earlier and the last of a part ends later: there is a block of room on each side.
@@ -51,7 +51,7 @@ def _fetch(X, start, distances, begin, end, size, turned):
 
 
 @njit(nogil=True, cache=True)
-def _bring(turned, rows, planes, begin, end, size, Y, start):
+def bring(turned, rows, planes, begin, end, size, Y, start):
     """Turn them back, for the first planes only: Y[start + i size + p] = turned[p - begin, i]."""
     lanes = rows.size
     whole = planes == lanes and end - begin >= lanes
@@ -65,7 +65,7 @@ def _bring(turned, rows, planes, begin, end, size, Y, start):
 
 
 @njit(nogil=True, cache=True)
-def _inside(count, K, S, D, P, size):
+def inside(count, K, S, D, P, size):
     """Return for each window the first place inside the input and the last one, plus one."""
     ends = np.empty((count, 2), np.int64)
     for h in range(count):
@@ -111,20 +111,6 @@ def _total(x, places, n, q):
 
 
 @njit(nogil=True, cache=True)
-def _give_to_first(ranks, places, numbers, n, q, share, d):
-    """Add the shares to those places of window q that hold the first of its highest ranks."""
-    highest = load(ranks, q + places[0])
-    for k in range(1, n):
-        highest = larger(load(ranks, q + places[k]), highest)
-    winner, nothing = splat(numbers[0]), splat(d.dtype.type(0))
-    for k in range(n - 1, -1, -1):
-        winner = choose(same(load(ranks, q + places[k]), highest), splat(numbers[k]), winner)
-    for k in range(n):  # the sum is stored where nothing was won, too: after a masked store the next load would wait
-        p = q + places[k]
-        store(d, p, load(d, p) + choose(same(winner, splat(numbers[k])), share, nothing))
-
-
-@njit(nogil=True, cache=True)
 def _give_to_all(places, n, q, share, d):
     """Add the shares to every place of window q."""
     for k in range(n):
@@ -138,7 +124,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
     (total, H, W), (H_out, W_out), lanes = I.shape, O.shape[1:], lanes_of(I)
     o, x = workspace[: at_once * W_out * lanes], workspace[at_once * W_out * lanes :]
     images, results, rows = I.reshape(-1), O.reshape(-1), np.arange(lanes) * lanes
-    inside_h, inside_w = _inside(H_out, K_h, S_h, D_h, P_h, H), _inside(W_out, K_w, S_w, D_w, P_w, W)
+    inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
     places, n = np.empty(K_h * K_w, np.int64), 0
     for group in range(first, last):  # group alone writes its planes of O
         plane, planes = group * lanes, min(lanes, total - group * lanes)
@@ -146,7 +132,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
         for h_0 in range(0, H_out, at_once):
             h_1 = min(h_0 + at_once, H_out)
             top, bottom = max(0, h_0 * S_h - P_h), min(H, (h_1 - 1) * S_h - P_h + (K_h - 1) * D_h + 1)
-            _fetch(images, plane * H * W, which, top * W, bottom * W, H * W, x)
+            fetch(images, plane * H * W, which, top * W, bottom * W, H * W, x)
             for h in range(h_0, h_1):
                 for w in range(W_out):
                     if not _as_before(inside_w, w):
@@ -156,25 +142,23 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
                     if divisors is not None:
                         value = value / splat(divisors[h, w])
                     store(o, ((h - h_0) * W_out + w) * lanes, value)
-            _bring(o, rows, planes, h_0 * W_out, h_1 * W_out, H_out * W_out, results, plane * H_out * W_out)
+            bring(o, rows, planes, h_0 * W_out, h_1 * W_out, H_out * W_out, results, plane * H_out * W_out)
 
 
 @njit(nogil=True, cache=True)
-def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
+def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
     """Write the gradients of the groups of planes first, ..., last - 1.
 
-    Each pixel receives G of the windows that it wins or, with I = None, G divided by `divisors` unless None of all
-    windows that contain it. The workspace holds integers as wide as the floats.
+    Each pixel receives G, divided by `divisors` unless None, of all windows that contain it.
     """
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
     span, size = (K_h - 1) * D_h, H_out * W_out
     pixels = min(H, at_once + 2 * span) * W * lanes
-    d, x = workspace[:pixels].view(dI.dtype), workspace[pixels : 2 * pixels + 2 * lanes * lanes]
-    g = workspace[2 * pixels + 2 * lanes * lanes :].view(dI.dtype)
+    d, g = workspace[:pixels], workspace[pixels:]
     gradients, results, rows = G.reshape(-1), dI.reshape(-1), np.arange(lanes) * lanes
-    inside_h, inside_w = _inside(H_out, K_h, S_h, D_h, P_h, H), _inside(W_out, K_w, S_w, D_w, P_w, W)
-    places, numbers, n = np.empty(K_h * K_w, np.int64), np.arange(K_h * K_w).astype(workspace.dtype), 0
+    inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
+    places, n = np.empty(K_h * K_w, np.int64), 0
     nothing = splat(dI.dtype.type(0))
     for group in range(first, last):  # group alone writes its planes of dI
         plane, planes = group * lanes, min(lanes, total - group * lanes)
@@ -185,14 +169,9 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
             h_1 = max(min((u_1 - 1 + P_h) // S_h + 1, H_out), h_0)
             top = max(min(h_0 * S_h - P_h, u_0), 0)  # and the rows that these windows reach
             bottom = min(max((h_1 - 1) * S_h - P_h + span + 1, u_1), H)
-            _fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
+            fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
             for p in range(0, (bottom - top) * W * lanes, lanes):
                 store(d, p, nothing)
-            if I is not None:
-                pixel = x.view(dI.dtype)
-                _fetch(I.reshape(-1), plane * H * W, which * (H * W), top * W, bottom * W, H * W, pixel)
-                for p in range(lanes * lanes, ((bottom - top) * W + lanes) * lanes, lanes):
-                    store(x, p, rank(load(pixel, p)))
             for h in range(h_0, h_1):
                 for w in range(W_out):
                     if not _as_before(inside_w, w):
@@ -201,8 +180,5 @@ def backward(G, I, divisors, kernel_size, stride, dilation, before, at_once, dI,
                     share = load(g, ((h - h_0) * W_out + w + lanes) * lanes)
                     if divisors is not None:
                         share = share / splat(divisors[h, w])
-                    if I is not None:
-                        _give_to_first(x[lanes * lanes :], places, numbers, n, q, share, d)
-                    else:
-                        _give_to_all(places, n, q, share, d)
-            _bring(d[(u_0 - top) * W * lanes :], rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)
+                    _give_to_all(places, n, q, share, d)
+            bring(d[(u_0 - top) * W * lanes :], rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)

@@ -7,7 +7,7 @@ faster loops apply.
 
 from numba import njit
 
-from lectcode.kernels import abreast, average, maximum, quarters
+from lectcode.kernels import abreast, average, maximum, quarters, whole, winners
 from lectcode.kernels.simd import lanes
 from lectcode.kernels.threads import share
 
@@ -49,13 +49,21 @@ def max_forward(I, geometry, O):
 def max_backward(G, I, geometry, dI):
     """Write into dI the sum of G over the windows that each pixel wins."""
     g, X, d = planes(G), planes(I), planes(dI)
-    if quarters.applies(geometry):
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    count = lanes(X.dtype)
+    groups = -(-len(X) // count)
+    if quarters.applies(geometry, X.dtype):
         share(quarters.backward, len(X), work(geometry, len(X), 8, 0), g, X, d)
-    elif abreast_applies(len(X), X.dtype):
-        _backward_abreast(g, X, None, geometry, d)
-    else:
-        window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    elif not abreast_applies(len(X), X.dtype):
         share(_max_backward, len(X), work(geometry, len(X), 16, 0), g, X, *window, d)
+    elif whole.applies(geometry):
+        room = whole.room(geometry, count), f"i{X.itemsize}"
+        share(whole.backward, groups, work(geometry, len(X), 6, 0), g, X, d, workspace=room)
+    else:
+        rows, room = winners.room(geometry, count)
+        arguments = g, X, *window, rows, d
+        weight = work(geometry, len(X), 10, 2)
+        share(winners.backward, groups, weight, *arguments, workspace=(room, f"i{X.itemsize}"))
 
 
 def avg_forward(I, divisors, geometry, O):
@@ -72,7 +80,7 @@ def avg_backward(G, divisors, geometry, dI):
     """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
     g, d = planes(G), planes(dI)
     if abreast_applies(len(d), d.dtype):
-        _backward_abreast(g, None, divisors, geometry, d)
+        _backward_abreast(g, divisors, geometry, d)
         return
     window = geometry.kernel_size, geometry.stride, geometry.before
     share(average.backward, len(d), work(geometry, len(d), 8, 0), g, divisors, *window, d)
@@ -87,13 +95,13 @@ def _forward_abreast(X, divisors, largest, geometry, Y):
     share(abreast.forward, -(-len(X) // count), weight, *arguments, workspace=(room, X.dtype))
 
 
-def _backward_abreast(g, X, divisors, geometry, d):
+def _backward_abreast(g, divisors, geometry, d):
     count = lanes(d.dtype)
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     rows, room = abreast.backward_room(geometry, count)
-    arguments = g, X, divisors, *window, rows, d
-    weight = work(geometry, len(d), 12, 7 if X is not None else 3)
-    share(abreast.backward, -(-len(d) // count), weight, *arguments, workspace=(room, f"i{d.itemsize}"))
+    arguments = g, divisors, *window, rows, d
+    weight = work(geometry, len(d), 12, 3)
+    share(abreast.backward, -(-len(d) // count), weight, *arguments, workspace=(room, d.dtype))
 
 
 @njit(nogil=True, cache=True)

@@ -315,31 +315,6 @@ _lanewise(operator.truediv, "fdiv")
 
 
 @intrinsic
-def _rank(typing, vector):
-    ranks = Vector(types.int32 if vector.dtype == types.float32 else types.int64)
-
-    def emit(context, builder, signature, arguments):
-        (x,), count, bits = arguments, vector.llvm.count, ranks.dtype.bitwidth
-        constant = {n: ir.Constant(ranks.llvm, [n] * count) for n in (0, bits - 1, ranks.dtype.maxval)}
-        pattern = builder.bitcast(x, ranks.llvm)
-        negative = builder.ashr(pattern, constant[bits - 1])
-        rank = builder.xor(pattern, builder.and_(negative, constant[ranks.dtype.maxval]))
-        zero = builder.fcmp_ordered("==", x, ir.Constant(vector.llvm, [0.0] * count))
-        rank = builder.select(zero, constant[0], rank)
-        return builder.select(builder.fcmp_unordered("uno", x, x), constant[ranks.dtype.maxval], rank)
-
-    return ranks(vector), emit
-
-
-@intrinsic
-def _larger(typing, a, b):
-    def emit(context, builder, signature, arguments):
-        return builder.select(builder.icmp_signed(">", *arguments), *arguments)
-
-    return a(a, b), emit
-
-
-@intrinsic
 def _same(typing, a, b):
     def emit(context, builder, signature, arguments):
         return builder.icmp_signed("==", *arguments)
@@ -400,19 +375,6 @@ def splat(number):
     return np.full(lanes(number.dtype), number)
 
 
-def rank(vector):
-    """Return integers that compare as the floats of a vector do; all NaN have one rank, the highest."""
-    integers = np.dtype(f"i{vector.itemsize}")
-    pattern, highest = vector.view(integers), np.iinfo(integers).max
-    ranks = np.where(vector == 0, 0, np.where(pattern < 0, pattern ^ highest, pattern))
-    return np.where(np.isnan(vector), highest, ranks).astype(integers)
-
-
-def larger(a, b):
-    """Return for each lane the larger of two integers."""
-    return np.maximum(a, b)
-
-
 def same(a, b):
     """Tell for each lane whether two vectors of integers are equal."""
     return a == b
@@ -455,4 +417,4 @@ def transpose_to(source, start, distances, first, result, position, places, plac
 if not config.DISABLE_JIT:
     lanes_of, frozen, load, store, store_first = _lanes_of, _frozen, _load, _store, _store_first
     splat, first, transpose, transpose_to = _splat, _first, _transpose, _transpose_to
-    rank, larger, same, beats, choose = _rank, _larger, _same, _beats, _choose
+    same, beats, choose = _same, _beats, _choose
