@@ -45,14 +45,13 @@ def problem(case, dtype):
     return I, F, B, G, geometry
 
 
-@pytest.fixture(params=["as planned", "packed", "copied", "copied in small bands"])
+@pytest.fixture(params=["packed", "copied", "copied in small bands"])
 def divided(request, monkeypatch):
     """Divide even little work, and read the source either way; a second cache that holds next to nothing makes bands of
     few rows.
     """
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    if request.param != "as planned":
-        monkeypatch.setattr(correlation, "_worth_packing", lambda *_: request.param == "packed")
+    monkeypatch.setattr(correlation, "_worth_packing", lambda *_: request.param == "packed")
     if request.param == "copied in small bands":
         monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
     plans = correlation.plan_forward, correlation.plan_grad_input
