@@ -124,10 +124,12 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
         image_distance *= sizes.groups
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
     C = workspace[sizes.workspace[0] :]
-    dense = np.arange(DEPTH) * stripe
+    dense = np.empty(DEPTH, np.int64)
+    for k in range(DEPTH):
+        dense[k] = k * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
-    masks = np.empty((0 if sizes.padded else parts[:, 6].max(), stripe), np.int64)
+    masks = np.empty((inside.shape[0], stripe), np.int64)
     for task in range(first, last):
         rest, split = divmod(task, sizes.splits)
         rest, group = divmod(rest, sizes.groups)
