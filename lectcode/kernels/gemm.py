@@ -180,14 +180,15 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
                 total = at_once * rows * line - (line - across)
                 for begin in range(0, total, stripe):
                     stop = min(begin + stripe, total)
-                    number = 0
+                    number, padding = 0, False
                     if not sizes.padded:
                         if long:
                             cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
                         else:
                             cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
                         number = plan_moves(pieces, cuts, step, lanes, True, moves)
-                        find_pixels(moves, number, begin, across, rows, row_begin, column, inside_part, masks_part)
+                        where = number, begin, across, rows, row_begin, column
+                        padding = find_pixels(moves, *where, inside_part, masks_part)
                     if flat:
                         count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
                     else:
@@ -214,6 +215,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
                                 moves,
                                 number,
                                 masks_part,
+                                padding,
                                 B,
                                 stripe,
                             )

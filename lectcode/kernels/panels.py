@@ -140,7 +140,7 @@ def plan_moves(pieces, cuts, stride, lanes, overhang, moves):
 
 @njit(nogil=True, cache=True)
 def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks):
-    """Note for each filter element and move which lanes meet a pixel of the source, and not its padding.
+    """Note for each filter element and move which lanes meet a pixel of the source; tell if some may meet its padding.
 
     Positions, of which `begin` is the one that is written first, count through images of `rows` rows of `columns`
     pixels; the first of each is step (row, column). inside[t] = the first step and the end, downwards and across, that
@@ -173,10 +173,11 @@ def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks)
             x += length
             if x == columns:
                 x, y = 0, y + 1 if y + 1 < rows else 0
+    return padding
 
 
 @njit(nogil=True, cache=True)
-def pack(X, start, lines, j, count, t, stride, moves, number, masks, panel, pitch):
+def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, panel, pitch):
     """Write a stripe of pixels, 0 where there is padding, for each of `count` filter elements.
 
     panel[k pitch + x] = pixel x, shifted by lines[j + k]. The elements of a channel follow each other, from t on; their
@@ -194,6 +195,9 @@ def pack(X, start, lines, j, count, t, stride, moves, number, masks, panel, pitc
                 for lane in range(moves[i, 2]):
                     exists = masks[t, i] >> lane & 1
                     panel[to + moves[i, 1] + lane] = X[line + moves[i, 0] + lane * stride] if exists else 0
+        elif stride == 1 and not padding:
+            for i in range(number):
+                store(panel, to + moves[i, 1], load(X, line + moves[i, 0]))
         else:
             for i in range(number):
                 store(panel, to + moves[i, 1], keep(_load(X, line + moves[i, 0], stride), masks[t, i]))
