@@ -45,11 +45,14 @@ def problem(case, dtype):
     return I, F, B, G, geometry
 
 
-@pytest.fixture(params=[False, True], ids=["as planned", "in small bands"])
+@pytest.fixture(params=["packed", "copied", "copied in small bands"])
 def divided(request, monkeypatch):
-    """Divide even little work; a second cache that holds next to nothing makes bands of few rows."""
+    """Divide even little work, and read the source either way; a second cache that holds next to nothing makes bands of
+    few rows.
+    """
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    if request.param:
+    monkeypatch.setattr(correlation, "_worth_packing", lambda *_: request.param == "packed")
+    if request.param == "copied in small bands":
         monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
     plans = correlation.plan_forward, correlation.plan_grad_input
     for plan in plans:
@@ -86,13 +89,30 @@ def plan_of(case, threads=1):
 
 def test_each_way_to_read_the_source_occurs():
     assert not plan_of("whole planes").padded
-    assert not plan_of("rows that need no padding").padded
-    assert plan_of("short rows").padded
-    assert plan_of("padding").padded
+    assert plan_of("rows that need no padding").padded
+    assert not plan_of("short rows").padded
+    assert not plan_of("stride 2").padded
+    assert plan_of("rows in bands").padded
     assert plan_of("planes in bands", threads=2).bands == 2
     assert plan_of("less than a block").A_packed  # the missing rows are written there
     assert plan_of("many filters, images in a tile").images > 1
-    assert {plan_of(case).packed for case in CASES} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "filters", "kernel", "stride", "packed"),
+    [
+        (64, 56, 64, 3, 2, True),  # a copy sorted by phase is dear
+        (16, 10, 64, 3, 1, True),  # and so are many filters for what is between short rows
+        (3, 224, 64, 3, 1, True),  # so little is multiplied that tiles had better be written straight to O
+        (16, 32, 2 * ROWS, 3, 1, False),  # for few filters a panel is dear
+        (3, 227, 12 * ROWS, 11, 4, False),  # and so is packing each number for so many filter elements
+    ],
+)
+def test_which_layers_are_packed(channels, size, filters, kernel, stride, packed):
+    geometry = shapes.conv_geometry(
+        channels, (size, size), (filters, channels, kernel, kernel), stride, kernel // 2, 1, 1
+    )
+    assert correlation.plan_forward(1, filters, channels, geometry, 4, 1).sizes.padded != packed
 
 
 def test_one_window_over_the_whole_image_is_a_product():

@@ -49,6 +49,22 @@ def test_every_number_of_a_stride(dtype, stride, every):
 
 
 @DTYPES
+def test_lanes_are_kept_by_the_bits_of_a_number(dtype):
+    @njit
+    def keep(source, bits, result):
+        simd.store(result, 0, simd.keep(simd.load(source, 0), bits))
+
+    lanes = simd.lanes(dtype)
+    source, result = np.full(lanes, np.nan, dtype), np.ones(lanes, dtype)
+    keep(source, 0, result)
+    assert np.array_equal(result, np.zeros(lanes))  # what is not kept is 0 even if it was NaN
+    source = numbers(lanes, dtype)
+    for bits in (1, 2, 2 ** (lanes - 1), 2**lanes - 1, 2**lanes - 2):
+        keep(source, bits, result)
+        assert result.tolist() == [x if bits >> lane & 1 else 0 for lane, x in enumerate(source.tolist())]
+
+
+@DTYPES
 def test_the_first_lanes_are_kept_or_written(dtype):
     @njit
     def keep(source, count, result):

@@ -18,9 +18,10 @@ from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import BYTES
 
 DEPTH = 192  # rows of a panel
-MANY = 16  # blocks of rows that make up for a copy which is too long
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
+COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
+PACK, FIND = (4, 5, 10, 10, 40), 8  # cycles for a vector of a panel, by its stride, and to find what is padding
 WORTH_PACKING = 800  # pixels that use packed filters
 SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
 
@@ -78,8 +79,7 @@ class Sizes(NamedTuple):
     bands: int  # tasks per image
     band: int  # steps per band
     steps: int  # of all bands, the last of which may be shorter
-    padded: bool  # the source is copied
-    packed: bool  # and from there packed
+    padded: bool  # the source is copied; else it is packed
     size: tuple  # of the source
     corner: tuple
     stride: tuple
@@ -93,7 +93,7 @@ class Sizes(NamedTuple):
     A_packed: bool  # the filters are packed
     A_row: int  # from one row of the product to the next in the filters
     A_group: int
-    workspace: tuple  # sizes of a thread's padded source, panel and block of results
+    workspace: tuple  # sizes of a thread's padded source or panel, and of its block of results
 
 
 @lru_cache(512)
@@ -121,6 +121,7 @@ class Plan(NamedTuple):
     parts: np.ndarray  # rows of (first step, end, first column, end, start in O, taps before, taps)
     lines: np.ndarray  # for each part, channel and tap: where the source's line begins
     columns: np.ndarray  # and where the filters' column
+    inside: np.ndarray  # for each part and tap: the first row and the end, the first column and the end, that exist
     taps: np.ndarray  # of each part, in the filters
     filters: tuple  # distances in F of two rows, two channels, two groups
     tasks: int
@@ -161,6 +162,33 @@ def _multiple(tasks, threads):
     return -(-tasks // threads) * threads
 
 
+def _inside(axis, shift, phase):
+    """Return the first step and the end of those that meet the source and not its padding."""
+    first = axis.corner + shift * axis.stride + phase  # what step 0 meets
+    return max(-(first // axis.stride), 0), -((first - axis.size) // axis.stride)
+
+
+def _worth_packing(y, x, rows, blocks, channels, lanes):
+    """Tell whether to pack the source, else the micro-kernel reads a padded copy; for a source that needs either.
+
+    What each costs beyond the multiply-adds is estimated in cycles for a tile of pixels and a filter element.
+    """
+    tile = VECTORS * lanes
+    tiles = y.steps * x.steps / tile
+    taps = sum(len(part[-1]) for part in y.parts) * sum(len(part[-1]) for part in x.parts)
+    # the copy: what is computed between two rows and thrown away, the copying, and tiles that must be copied to O
+    width = x.steps + x.reach
+    vectors = -(-((y.steps - 1) * width + x.steps) // lanes)
+    between = ROWS * VECTORS * blocks * (vectors / (VECTORS * tiles) - 1)
+    copied = y.phases * x.phases * (y.steps + y.reach) * (COPY_ROW + COPY * x.stride * -(-width // lanes))
+    flat = x.scale == 1 and x.steps == x.result and rows >= ROWS
+    moved = MOVE * ROWS * VECTORS * blocks / (channels * taps) if flat else 0
+    copy = between + copied / (tiles * taps) + moved
+    # the panel: its vectors; in the first channel also which of their lanes meet the padding
+    vectors = tile / x.steps * -(-x.steps // lanes)
+    return copy > vectors * (PACK[min(x.stride, len(PACK)) - 1] + FIND / channels)
+
+
 def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     """Choose tasks and tables for a product along two axes."""
     y, x = axes
@@ -171,37 +199,20 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     blocks = -(-rows // block)
     steps, columns = y.steps, x.steps
     width = columns + x.reach
-    # the source itself serves if it has every row and column that is met, and no others
-    padded = not (
-        x.stride == 1
-        and x.corner == 0
-        and x.size == width
-        and y.corner == 0
-        and y.last < y.size
-        and block > 1
-        and (width == columns or columns >= lanes)  # short rows are packed number by number, unless they are copied
-    )
-    size, O_row, O_column, line = (y.size, x.size), y.scale * x.result, x.scale, y.stride * x.size
+    # each step down is one along a single row of the source, without gaps and padding
+    plain = x.stride == 1 and x.corner == 0 and x.size == columns and x.reach == 0 and y.corner == 0 and y.last < y.size
+    line = y.stride * x.size
+    size, O_row, O_column = (y.size, x.size), y.scale * x.result, x.scale
     columns_parts = [(begin, end, start, taps) for begin, end, start, taps in x.parts]
     rows_parts = y.parts
-    if (
-        not padded
-        and width == columns
-        and y.stride == 1
-        and y.reach == 0
-        and y.scale == x.scale == 1
-        and columns == x.result
-    ):
+    if block > 1 and plain and y.stride == 1 and y.reach == 0 and y.scale == x.scale == 1 and columns == x.result:
         # one long row per plane: bands may begin anywhere
         steps, columns, width = steps * columns, 1, 1
         (tap_y,), (tap_x,) = y.parts[0][3], x.parts[0][3]
         rows_parts, columns_parts = [(0, steps, 0, [tap_y])], [(0, 1, 0, [tap_x])]
+        y, x = y._replace(size=steps), x._replace(size=1)
         O_row = line = 1
-    packed = True
-    if padded:
-        pieces = 1 + tile / columns
-        multiply = 24 * blocks if block > 1 else 6 * rows
-        packed = block > 1 and multiply * (width / columns - 1) > 4 + 4 * pieces
+    padded = block == 1 or not (plain or _worth_packing(y, x, rows, blocks, channels, lanes))
     # tasks
     pixels = steps * columns
     images, bands, splits = 1, 1, 1
@@ -211,14 +222,12 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
             images = N if not padded else 1
         else:
             bands = threads
-    elif packed:
-        images = max(1, min(N, N * groups // threads, 12 * tile // pixels))
+    elif not padded:
+        images = max(1, min(N, N * groups // threads))
     if padded:
         step_bytes = channels * y.phases * x.phases * width * itemsize
         fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)
-        # so many filters wait for the pixels that no tile may be half full, even if the copy leaves the cache
-        least = -(-TILES * tile // pixels) if packed and blocks >= MANY and len(y.parts) == 1 else 1
-        images = max(1, min(images, max(least, SECOND_LEVEL // (step_bytes * (steps + y.reach)))))
+        images = max(1, min(images, SECOND_LEVEL // (step_bytes * (steps + y.reach))))
         bands = max(bands, -(-steps // fit))
     # three tasks would keep one of two threads waiting for half of the time
     if images > 1 and splits == 1:
@@ -230,10 +239,10 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         band = -(-band // tile) * tile
     bands = -(-steps // band)
     extent = (band + y.reach, width)
-    plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
+    plane = y.phases * x.phases * extent[0] * extent[1] if padded else size[0] * size[1]
     if padded:
         line = width
-    parts, lines, columns_of, chosen, before, work = [], [], [], [], 0, 0
+    parts, lines, columns_of, inside, chosen, before, work = [], [], [], [], [], 0, 0
     channel = np.arange(channels)[:, None] * plane
     # filters whose columns are far apart in memory are packed if that pays
     pack = filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
@@ -246,7 +255,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
                     if padded:
                         shifts.append(((f * x.phases + g) * extent[0] + y_shift) * width + x_shift)
                     else:
-                        shifts.append((y_shift * y.stride + f) * x.size + x_shift)
+                        shifts.append((y_shift * y.stride + f) * x.size + x_shift * x.stride + g)
+                    inside.append((*_inside(y, y_shift, f), *_inside(x, x_shift, g)))
                     numbers.append(k_h * K_w + k_w)
             parts.append((y_begin, y_end, x_begin, x_end, y_start * x.result + x_start, before, len(numbers)))
             lines.append((channel + np.array(shifts, np.int64)).reshape(-1))
@@ -260,8 +270,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     K = channels * len(chosen)
     stripe = TILES * tile
     workspace = (
-        -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else 0,
-        (min(DEPTH, K) + 1) * stripe if packed else 0,
+        -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else (min(DEPTH, K) + 1) * stripe,
         -(-blocks // splits) * block * stripe + lanes,
     )
     sizes = Sizes(
@@ -276,7 +285,6 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         band,
         steps,
         padded,
-        packed,
         size,
         (y.corner, x.corner),
         (y.stride, x.stride),
@@ -298,6 +306,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         np.array(parts),
         np.concatenate(lines),
         np.concatenate(columns_of),
+        np.array(inside, np.int64).reshape(-1, 4),
         np.array(chosen, np.int64),
         filters,
         tasks,

@@ -3,8 +3,8 @@
 For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix, and the matrix whose columns are the
 windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns
 into a panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would
-cost more than it saves: then the micro-kernel reads the padded rows themselves, and what it computes between two rows
-is thrown away.
+cost more than it saves: then the input is copied once, padded, the micro-kernel reads the rows of this copy themselves,
+and what it computes between two rows is thrown away.
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`. Where groups are many or
 filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
@@ -27,7 +27,7 @@ from lectcode.kernels.correlation import (
     plan_forward,
     plan_grad_input,
 )
-from lectcode.kernels.panels import cut, pack, pack_filters, pad_plane, plan_moves, unpack
+from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_plane, plan_moves, unpack
 from lectcode.kernels.simd import lanes_of
 from lectcode.kernels.threads import share
 
@@ -80,7 +80,7 @@ def _product(X, F, D, plan, O):
     A = _packed(F, plan) if sizes.A_packed else F.reshape(-1)
     D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
     D.flags.writeable = False
-    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, O.reshape(-1)
+    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, plan.inside, O.reshape(-1)
     kernel = _correlate if sizes.block > 1 else narrow.correlate
     share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
 
@@ -112,7 +112,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
+def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes = lanes_of(X)
     width = VECTORS * lanes
@@ -122,13 +122,14 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
     image_distance = sizes.channels * sizes.plane
     if not sizes.padded:
         image_distance *= sizes.groups
-    padded_size, panel_size, _ = sizes.workspace
-    padded = workspace[:padded_size]
-    panel = workspace[padded_size : padded_size + panel_size]
-    C = workspace[padded_size + panel_size :]
-    dense = np.arange(DEPTH) * stripe
+    B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
+    C = workspace[sizes.workspace[0] :]
+    dense = np.empty(DEPTH, np.int64)
+    for k in range(DEPTH):
+        dense[k] = k * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
-    moves = np.empty((stripe, 2), np.int64)
+    moves = np.empty((stripe, 3), np.int64)
+    masks = np.empty((inside.shape[0], stripe), np.int64)
     for task in range(first, last):
         rest, split = divmod(task, sizes.splits)
         rest, group = divmod(rest, sizes.groups)
@@ -137,7 +138,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
         if sizes.padded:
-            source = 0
+            source, step = 0, 1
             corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
             for image in range(images):
                 for c in range(sizes.channels):
@@ -150,39 +151,44 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                         sizes.stride,
                         sizes.phases,
                         sizes.extent,
-                        padded,
+                        B,
                         image * image_distance + c * sizes.plane,
                     )
         else:
-            source = n * image_distance + group * sizes.channels * sizes.plane + i * sizes.line
+            source, step = n * image_distance + group * sizes.channels * sizes.plane, sizes.stride[1]
+            source += i * sizes.line + sizes.corner[0] * sizes.size[1] + sizes.corner[1]  # may lie in the padding
         O_image = sizes.groups * sizes.rows * sizes.O_plane
         O_task = (n * sizes.groups + group) * sizes.rows * sizes.O_plane
         for p in range(parts.shape[0]):
             row_begin, row_end = max(parts[p, 0], i), min(parts[p, 1], end)
-            rows, across, taps = row_end - row_begin, parts[p, 3] - parts[p, 2], parts[p, 6]
+            column, across, taps = parts[p, 2], parts[p, 3] - parts[p, 2], parts[p, 6]
+            rows = row_end - row_begin
             if rows <= 0 or across <= 0 or taps == 0:
                 continue
             K = sizes.channels * taps
-            X_part = source + (row_begin - i) * sizes.line + parts[p, 2]
+            X_part = source + (row_begin - i) * sizes.line + column * step
+            inside_part, masks_part = inside[parts[p, 5] : parts[p, 5] + taps], masks[:taps]
             table = sizes.channels * parts[p, 5]
             A_part = sizes.groups * blocks * block * table + group * blocks * block * K
-            O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + parts[p, 2] * sizes.O_column
-            # positions: pixels if they are packed, else whole lines; lines that follow each other are one long line
-            line = across if sizes.packed else sizes.line
-            at_once = 1 if not sizes.packed else images
-            long = across == sizes.line
+            O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + column * sizes.O_column
+            # positions: whole lines of the copy, or pixels if they are packed, of all images one after the other
+            line, at_once = (sizes.line, 1) if sizes.padded else (across, images)
+            long = step == 1 and across == sizes.line  # lines that follow each other are one long line
             flat = sizes.O_column == 1 and across == sizes.O_row and line == across
             for image in range(0, images, at_once):
                 X_image, O_here = X_part + image * image_distance, O_part + image * O_image
                 total = at_once * rows * line - (line - across)
                 for begin in range(0, total, stripe):
                     stop = min(begin + stripe, total)
-                    cuts = 0
-                    if sizes.packed and long:
-                        cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
-                    elif sizes.packed:
-                        cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, 1, pieces)
-                    number = plan_moves(pieces, cuts, lanes, sizes.padded, moves) if sizes.packed else 0
+                    number, padding = 0, False
+                    if not sizes.padded:
+                        if long:
+                            cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
+                        else:
+                            cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
+                        number = plan_moves(pieces, cuts, step, lanes, True, moves)
+                        where = number, begin, across, rows, row_begin, column
+                        padding = find_pixels(moves, *where, inside_part, masks_part)
                     if flat:
                         count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
                     else:
@@ -191,14 +197,29 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                     whole = (stop - begin) // width * width
                     if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
                         whole = 0
-                    if not sizes.packed or sizes.rows < block:
+                    if sizes.padded or sizes.rows < block:
                         whole = 0
                     for k in range(0, K, DEPTH):
                         depth = min(DEPTH, K - k)
-                        if sizes.padded and sizes.packed:
-                            pack(padded, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
-                        elif sizes.packed:
-                            pack(X, X_image, lines, table + k, depth, pieces, cuts, moves, number, panel, stripe)
+                        if sizes.padded:
+                            B_0, B_lines, j = X_image + begin, lines, table + k
+                        else:
+                            pack(
+                                X,
+                                X_image,
+                                lines,
+                                table + k,
+                                depth,
+                                k % taps,
+                                step,
+                                moves,
+                                number,
+                                masks_part,
+                                padding,
+                                B,
+                                stripe,
+                            )
+                            B_0, B_lines, j = 0, dense, 0
                         for b in range(first_block, last_block):
                             # the last block may begin earlier: it computes some rows twice
                             row = max(min(b * block, sizes.rows - block), 0)
@@ -216,10 +237,10 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                                     sizes.A_row,
                                     columns,
                                     table + k,
-                                    panel,
-                                    x,
-                                    dense,
-                                    0,
+                                    B,
+                                    B_0 + x,
+                                    B_lines,
+                                    j,
                                     O,
                                     o + x,
                                     sizes.O_plane,
@@ -228,47 +249,25 @@ def _correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last)
                                     k > 0,
                                 )
                             for x in range(direct, stop - begin, width):
-                                vectors = (stop - begin - x + lanes - 1) // lanes
-                                if sizes.packed:
-                                    _multiply(
-                                        depth,
-                                        A,
-                                        a,
-                                        sizes.A_row,
-                                        columns,
-                                        table + k,
-                                        panel,
-                                        x,
-                                        dense,
-                                        0,
-                                        C,
-                                        c + x,
-                                        stripe,
-                                        D,
-                                        d,
-                                        k > 0,
-                                        vectors,
-                                    )
-                                else:
-                                    _multiply(
-                                        depth,
-                                        A,
-                                        a,
-                                        sizes.A_row,
-                                        columns,
-                                        table + k,
-                                        padded,
-                                        X_image + begin + x,
-                                        lines,
-                                        table + k,
-                                        C,
-                                        c + x,
-                                        stripe,
-                                        D,
-                                        d,
-                                        k > 0,
-                                        vectors,
-                                    )
+                                _multiply(
+                                    depth,
+                                    A,
+                                    a,
+                                    sizes.A_row,
+                                    columns,
+                                    table + k,
+                                    B,
+                                    B_0 + x,
+                                    B_lines,
+                                    j,
+                                    C,
+                                    c + x,
+                                    stripe,
+                                    D,
+                                    d,
+                                    k > 0,
+                                    (stop - begin - x + lanes - 1) // lanes,
+                                )
                     for b in range(first_block, last_block):
                         row = max(min(b * block, sizes.rows - block), 0)
                         direct = whole if row == b * block else 0

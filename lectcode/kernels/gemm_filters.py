@@ -83,7 +83,7 @@ def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
     panels = workspace[padded_size : padded_size + panel_size]
     sums = workspace[padded_size + panel_size :]
     units = (sizes.N + sizes.images - 1) // sizes.images * sizes.bands
-    scratch = np.empty((DEPTH, 3), np.int64), np.empty((2 * DEPTH, 2), np.int64), np.zeros(ROWS, X.dtype)
+    scratch = np.empty((DEPTH, 3), np.int64), np.empty((2 * DEPTH, 3), np.int64), np.zeros(ROWS, X.dtype)
     for task in range(first, last):
         rest, part = divmod(task, sizes.parts)
         rest, across = divmod(rest, sizes.across)
@@ -187,7 +187,7 @@ def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch,
     for p in range(number):
         begin, stop = pixels * p // number, pixels * (p + 1) // number
         cuts = cut(begin, stop, columns, line, steps, image, step, 1, pieces)
-        count = plan_moves(pieces, cuts, lanes, sizes.padded and not sizes.turned, moves)
+        count = plan_moves(pieces, cuts, 1, lanes, sizes.padded and not sizes.turned, moves)
         for l in range(0, lines.size, width):
             panel = panels[l * (DEPTH + lanes) :]
             pack_transposed(B, b, lines[l:], min(width, lines.size - l), pieces, cuts, moves, count, panel, width)

@@ -28,7 +28,7 @@ AT_ONCE = 4  # rows
 
 
 @njit(nogil=True, cache=True)
-def correlate(X, A, D, sizes, parts, lines, columns, O, workspace, first, last):
+def correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
     L = lanes_of(X)
     results = workspace[: AT_ONCE * L]

@@ -1,17 +1,32 @@
 """Moving numbers into the order in which the micro-kernel reads them.
 
 The micro-kernel wants, for each k, vectors of neighbouring pixels. In a convolution these stand in rows of the padded
-input, shifted by the position of the filter's element; a stride would tear them apart. So the input is copied once,
-padded, its rows and columns sorted by row mod S and column mod S ("phases"): then the pixels that one filter element
-meets at neighbouring outputs are neighbours again, whatever the stride. From there they are copied to a panel that
-stays in the nearest cache.
+input, shifted by the position of the filter's element; a stride tears them apart. There are two ways to have them side
+by side:
+
+* `pack` takes them from the input itself to a panel that stays in the nearest cache, for some pixels and filter
+  elements. A number is packed as often as windows contain it.
+* `pad_plane` copies the input once, padded, its rows and columns sorted by row mod S and column mod S ("phases"): then
+  the pixels that one filter element meets at neighbouring outputs are neighbours again, whatever the stride.
 """
 
 import numpy as np
 from numba import njit
 
 from lectcode.kernels.block import ROWS
-from lectcode.kernels.simd import every_2, every_3, every_4, first, lanes_of, load, splat, store, store_first, transpose
+from lectcode.kernels.simd import (
+    every_2,
+    every_3,
+    every_4,
+    first,
+    keep,
+    lanes_of,
+    load,
+    splat,
+    store,
+    store_first,
+    transpose,
+)
 
 
 @njit(nogil=True, cache=True)
@@ -99,7 +114,7 @@ def cut(begin, end, columns, line, rows, image, row, column, pieces):
 
 
 @njit(nogil=True, cache=True)
-def plan_moves(pieces, cuts, lanes, overhang, moves):
+def plan_moves(pieces, cuts, stride, lanes, overhang, moves):
     """List the vectors that copy all pieces one after the other; return their number, negative if there is no such
     list.
 
@@ -115,28 +130,78 @@ def plan_moves(pieces, cuts, lanes, overhang, moves):
             return -1
         for position in range(0, length, lanes):
             x = position if overhang else min(position, length - lanes)
-            moves[count, 0] = begin + x
+            moves[count, 0] = begin + x * stride
             moves[count, 1] = to + x
+            moves[count, 2] = min(length - x, lanes)
             count += 1
         to += length
     return count
 
 
 @njit(nogil=True, cache=True)
-def pack(source, start, lines, j, count, pieces, cuts, moves, number, panel, pitch):
-    """Write the pixels of all pieces one after the other, for each of `count` filter elements.
+def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks):
+    """Note for each filter element and move which lanes meet a pixel of the source; tell if some may meet its padding.
 
-    panel[k pitch + x] = pixel x, shifted by lines[j + k].
+    Positions, of which `begin` is the one that is written first, count through images of `rows` rows of `columns`
+    pixels; the first of each is step (row, column). inside[t] = the first step and the end, downwards and across, that
+    meet the source with element t. Bit l of masks[t, i] belongs to lane l of move i.
     """
+    taps = inside.shape[0]
+    padding = False
+    for t in range(taps):
+        padding |= inside[t, 0] > row or inside[t, 1] < row + rows
+        padding |= inside[t, 2] > column or inside[t, 3] < column + columns
+    line, x = divmod(begin, columns)
+    y = line % rows
+    for i in range(number):
+        lane, count = 0, moves[i, 2]
+        for t in range(taps):
+            masks[t, i] = 0 if padding else (1 << count) - 1
+        while padding and lane < count:  # one row after the other
+            length = min(columns - x, count - lane)
+            h, w = row + y, column + x
+            all_lanes = ((1 << length) - 1) << lane
+            for t in range(taps):
+                if inside[t, 0] <= h < inside[t, 1]:
+                    bits = all_lanes
+                    if w < inside[t, 2]:
+                        bits &= -1 << (lane + min(inside[t, 2] - w, length))
+                    if w + length > inside[t, 3]:
+                        bits &= (1 << (lane + max(inside[t, 3] - w, 0))) - 1
+                    masks[t, i] |= bits
+            lane += length
+            x += length
+            if x == columns:
+                x, y = 0, y + 1 if y + 1 < rows else 0
+    return padding
+
+
+@njit(nogil=True, cache=True)
+def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, panel, pitch):
+    """Write a stripe of pixels, 0 where there is padding, for each of `count` filter elements.
+
+    panel[k pitch + x] = pixel x, shifted by lines[j + k]. The elements of a channel follow each other, from t on; their
+    masks are those of `find_pixels`.
+    """
+    lanes = lanes_of(X)
+    lowest = highest = moves[0, 0]
+    for i in range(number):
+        lowest, highest = min(lowest, moves[i, 0]), max(highest, moves[i, 0])
+    highest += stride * lanes
     for k in range(count):
         line, to = start + lines[j + k], k * pitch
-        for i in range(number):
-            store(panel, to + moves[i, 1], load(source, line + moves[i, 0]))
-        if number < 0:
-            for i in range(cuts):
-                for x in range(pieces[i, 1]):
-                    panel[to + x] = source[line + pieces[i, 0] + x]
-                to += pieces[i, 1]
+        if stride > 4 or line + lowest < 0 or line + highest > X.size:  # no vector may leave X
+            for i in range(number):
+                for lane in range(moves[i, 2]):
+                    exists = masks[t, i] >> lane & 1
+                    panel[to + moves[i, 1] + lane] = X[line + moves[i, 0] + lane * stride] if exists else 0
+        elif stride == 1 and not padding:
+            for i in range(number):
+                store(panel, to + moves[i, 1], load(X, line + moves[i, 0]))
+        else:
+            for i in range(number):
+                store(panel, to + moves[i, 1], keep(_load(X, line + moves[i, 0], stride), masks[t, i]))
+        t = t + 1 if t + 1 < masks.shape[0] else 0
 
 
 @njit(nogil=True, cache=True)

@@ -193,6 +193,17 @@ def _first(typing, vector, count):
 
 
 @intrinsic
+def _keep(typing, vector, bits):
+    def emit(context, builder, signature, arguments):
+        V = vector.llvm
+        mask = builder.trunc(arguments[1], ir.IntType(V.count))
+        kept = builder.bitcast(mask, ir.VectorType(ir.IntType(1), V.count))
+        return builder.select(kept, arguments[0], ir.Constant(V, None))
+
+    return vector(vector, types.int64), emit
+
+
+@intrinsic
 def _transpose(typing, source, start, distances, first, result, position, distance):
     vector = Vector(source.dtype)
 
@@ -395,6 +406,11 @@ def first(vector, count):
     return np.where(np.arange(vector.size) < count, vector, vector.dtype.type(0))
 
 
+def keep(vector, bits):
+    """Return the vector with zeros in all lanes l for which bit l of `bits` is 0."""
+    return np.where(bits >> np.arange(vector.size) & 1, vector, vector.dtype.type(0))
+
+
 def transpose(source, start, distances, first, result, position, distance):
     """Turn rows into columns: result[position + j distance + i] = source[start + distances[first + i] + j].
 
@@ -416,5 +432,5 @@ def transpose_to(source, start, distances, first, result, position, places, plac
 
 if not config.DISABLE_JIT:
     lanes_of, frozen, load, store, store_first = _lanes_of, _frozen, _load, _store, _store_first
-    splat, first, transpose, transpose_to = _splat, _first, _transpose, _transpose_to
+    splat, first, keep, transpose, transpose_to = _splat, _first, _keep, _transpose, _transpose_to
     same, beats, choose = _same, _beats, _choose
