@@ -146,7 +146,8 @@ def test_bitwise_the_same_for_any_number_of_threads_and_callers(K, groups, dtype
         return O.tobytes(), lectcode.conv2d_grad_input(O, F, (7, 9), **keywords, algorithm="winograd").tobytes()
 
     results = set()
-    for winograd.MANY, winograd.OWN in product((6, 1000), (winograd.OWN, 0)):
+    for many, own in product((6, 1000), (winograd.OWN, 0)):
+        winograd.MANY, winograd.OWN = many, own
         winograd.plan.cache_clear()
         for number in (1, 2, 3):
             numba.set_num_threads(number)
