@@ -158,14 +158,16 @@ def test_bitwise_the_same_for_any_number_of_threads_and_callers(K, groups, dtype
 
 
 @pytest.mark.parametrize("K", [3, 5])
-def test_every_thread_gets_as_many_tasks(K):
-    """None waits for the others; and no task has more tiles than fit."""
-    for total, threads_ in product((384, 385, 1000), (1, 2, 3)):
-        tile = 7 - K
-        sizes = winograd.plan(total, 8, 8, 1, K, False, (tile, tile), (0, 0), (tile, tile), 4, threads_)
-        assert sizes.total == total
-        assert sizes.tiles <= winograd.TILES
-        assert -(-total // sizes.tiles) % threads_ == 0
+@pytest.mark.parametrize("total", [384, 385, 512, 1000])
+def test_two_threads_get_about_as_much(K, total):
+    """Counted in vectors of tiles, none of which is left half empty by more than the last task."""
+    tile, lanes = 7 - K, winograd.BYTES // 4
+    sizes = winograd.plan(total, 8, 8, 1, K, False, (tile, tile), (0, 0), (tile, tile), 4, 2)
+    assert sizes.total == total
+    assert sizes.tiles <= winograd.TILES
+    assert sizes.tiles % lanes == 0
+    tasks = -(-total // sizes.tiles)
+    assert 2 * -(-tasks // 2) * sizes.tiles <= 1.25 * total
 
 
 @pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning" if numba.config.DISABLE_JIT else "error")

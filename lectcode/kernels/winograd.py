@@ -117,8 +117,11 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     grid = tuple(-(-length // tile) for length in result)
     total = N * grid[0] * grid[1]
     filters_first = total >= MANY
-    tasks = -(-total // TILES)
-    tiles = -(-total // (tasks + -tasks % threads)) if filters_first else total  # as many tasks for every thread
+    tiles = total
+    if filters_first:  # as many tasks for every thread, of whole vectors
+        tasks = -(-total // TILES)
+        vectors = -(-total // ((tasks + -tasks % threads) * lanes))
+        tiles = min(vectors * lanes, TILES)
     panels = -(-tiles // panel)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
