@@ -84,7 +84,8 @@ mutants: .venv/development  ## put every mutant of every formula through the che
 
 site-test: .venv/development  ## build the site and test it in a real browser; as root on Debian, installs a missing Chromium
 	$(BIN)/python -m tools.browser
-	$(BIN)/python -m pytest -m browser tests/book -n logical --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest -m "browser and alone" tests/book
+	$(BIN)/python -m pytest -m "browser and not alone" tests/book -n logical --maxprocesses 4 --dist loadgroup
 
 screenshots: .venv/development book  ## photograph every page, desktop and phone, light and dark, into _build/screenshots
 	$(BIN)/python -m tools.screenshots

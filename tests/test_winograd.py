@@ -170,6 +170,23 @@ def test_two_threads_get_about_as_much(K, total):
     assert 2 * -(-tasks // 2) * sizes.tiles <= 1.25 * total
 
 
+@pytest.mark.parametrize(
+    ("N", "rows", "channels", "threads_", "first"),
+    [
+        (8, 48, 128, 1, False),
+        (8, 48, 128, 2, True),  # three groups of filters would keep one of two threads waiting
+        (8, 128, 48, 2, False),  # eight do not
+        (1, 48, 128, 2, False),  # nor are there tiles for two threads
+        (8, 384, 384, 2, False),  # transformed filters that fill a cache are not computed twice
+        (64, 128, 48, 1, True),
+    ],
+)
+def test_threads_share_tiles_or_filters_as_is_better(N, rows, channels, threads_, first):
+    """Counted with vectors of 64 bytes."""
+    sizes = winograd.plan(N, rows, channels, 1, 5, False, (7, 7), (-2, -2), (7, 7), 4, threads_)
+    assert sizes.filters_first == first or winograd.BYTES < 64
+
+
 @pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning" if numba.config.DISABLE_JIT else "error")
 @pytest.mark.usefixtures("small_tasks")
 @pytest.mark.parametrize("many", [6, 1000])

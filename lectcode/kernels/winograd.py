@@ -108,6 +108,28 @@ class Sizes(NamedTuple):
     band: int  # pixels of padded source that a task needs
 
 
+def _work(total, rows, channels, K):
+    """Return what it takes to transform F, the windows, and to multiply and transform back, in multiply-adds."""
+    products = total * rows * (POSITIONS * channels + BACK_COST[K])
+    return FILTER_COST[K] * K * K * rows * channels, WINDOW_COST[K] * channels * total, products
+
+
+def _tiles_share_better(total, rows, channels, K, group, threads):
+    """Tell whether several threads finish sooner if each takes some tiles, all filters transformed, than the reverse.
+
+    The busiest thread counts: few groups of filters share badly, and so do few vectors of tiles, here as long as a
+    group is wide.
+    """
+
+    def share_of(parts):
+        return -(-parts // threads) / parts
+
+    of_filters, of_windows, products = _work(total, rows, channels, K)
+    by_tiles = of_filters + (of_windows + products) * share_of(-(-total // group))
+    by_filters = of_windows + (of_filters + products) * share_of(-(-rows // group))
+    return by_tiles < by_filters and threads > 1
+
+
 @lru_cache(512)
 def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, threads=1):
     """Return the sizes of a correlation."""
@@ -116,16 +138,18 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     tile = WINDOW - K + 1
     grid = tuple(-(-length // tile) for length in result)
     total = N * grid[0] * grid[1]
-    filters_first = total >= MANY
+    # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
+    # added.
+    U_pitch = channels * group + lanes
+    all_U = -(-rows // group) * POSITIONS * U_pitch * itemsize
+    filters_first = total >= MANY or (all_U <= OWN and _tiles_share_better(total, rows, channels, K, group, threads))
     tiles = total
     if filters_first:  # as many tasks for every thread, of whole vectors
         tasks = -(-total // TILES)
         vectors = -(-total // ((tasks + -tasks % threads) * lanes))
         tiles = min(vectors * lanes, TILES)
     panels = -(-tiles // panel)
-    # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
-    # added.
-    pitches = (channels * group + lanes, panels * channels * panel + lanes, panels * group * panel + lanes)
+    pitches = U_pitch, panels * channels * panel + lanes, panels * group * panel + lanes
     width = tile * grid[1] + 4  # K - 1 would do
     band = (tiles // grid[1] + 2) * WINDOW * width + 2 * lanes
     return Sizes(
@@ -142,7 +166,7 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         total,
         tiles,
         filters_first,
-        POSITIONS * (-(-rows // group) * pitches[0] if filters_first else pitches[1]) * itemsize > OWN,
+        (all_U if filters_first else POSITIONS * pitches[1] * itemsize) > OWN,
         panel,
         group,
         *pitches,
@@ -214,9 +238,7 @@ def _product(X, F, bias, sizes, constants, steps, O, flags):
     D[: sizes.rows] = bias
     shared, *own = workspace(sizes)
     given, (own, more) = np.empty(shared, X.dtype), ((size, X.dtype) for size in own)  # given: U or V
-    of_filters = FILTER_COST[K] * K * K * sizes.rows * sizes.channels
-    of_windows = WINDOW_COST[K] * sizes.channels * sizes.total
-    work = sizes.total * sizes.rows * (POSITIONS * sizes.channels + BACK_COST[K])
+    of_filters, of_windows, work = _work(sizes.total, sizes.rows, sizes.channels, K)
     if sizes.filters_first:
         begin = _transform_filters, filters, of_filters, F
         tasks, work = -(-sizes.total // sizes.tiles), work + of_windows

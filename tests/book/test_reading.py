@@ -19,12 +19,13 @@ FIRST = """new MutationObserver((changes, observer) => {
 }).observe(document, { childList: true, subtree: true });"""
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("chapter", [CHAPTER, "chapters/pooling"])  # the second is the longest
 def test_the_first_formula_comes_early(browser, address, request, chapter):
     """Measured on a processor slowed down four times, and printed: less than 2 s where nothing else runs.
 
-    The limit allows for a busy machine. The first formula of the page is what a
-    reader meets first; it waits neither for the end of the page nor for all others.
+    The limit allows for a busy machine. The first formula of the page is what a reader meets first; it waits neither for
+    the end of the page nor for all others.
     """
     times = []
     for _ in range(3):
