@@ -121,8 +121,7 @@ LAYERS = [
 @pytest.mark.parametrize(("size", "keywords"), LAYERS)
 def test_any_number_of_planes(vectors, dtype, size, keywords, monkeypatch):
     """Groups that are full and not, in one part and in bands, equal the same planes one by one."""
-    for module in (abreast, winners):
-        monkeypatch.setattr(module, "VECTORS", vectors)
+    monkeypatch.setattr(abreast, "VECTORS", vectors)
     rng, full = np.random.default_rng(0), lanes(dtype)
     for count in (1, 2 * full + 1):
         I = few_values(rng, 1, count, *size, dtype=dtype)
@@ -142,8 +141,7 @@ def test_a_dilated_window_abreast(monkeypatch):
     rng = np.random.default_rng(0)
     keywords = {"kernel_size": (3, 2), "stride": (2, 1), "padding": ((3, 1), (2, 0)), "dilation": (2, 3)}
     for vectors in (abreast.VECTORS, 40):
-        for module in (abreast, winners):
-            monkeypatch.setattr(module, "VECTORS", vectors)
+        monkeypatch.setattr(abreast, "VECTORS", vectors)
         check_max(few_values(rng, 1, lanes(np.float32), 11, 9, dtype=np.float32), **keywords)
 
 

@@ -15,7 +15,7 @@ VECTORS = 2**12  # of the copies that are worked on together: they stay in the s
 
 def forward_room(geometry, lanes):
     """Return how many rows of the output are computed at once, and how many numbers the workspace must hold."""
-    span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
+    span, (H, W), (H_out, W_out) = _span(geometry), geometry.input_size, geometry.output_size
     at_once = min(H_out, max(1, (VECTORS // W - span) // geometry.stride[0]))
     rows = min(H, (at_once - 1) * geometry.stride[0] + span + 1)
     return at_once, (rows * W + 2 * lanes + at_once * W_out) * lanes
@@ -23,13 +23,19 @@ def forward_room(geometry, lanes):
 
 def backward_room(geometry, lanes):
     """Return how many rows of the gradient are computed at once, and how many numbers the workspace must hold."""
-    span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
+    at_once, rows, windows = rows_at_once(geometry)
+    return at_once, (rows * geometry.input_size[1] + windows * geometry.output_size[1] + 4 * lanes) * lanes
+
+
+def rows_at_once(geometry):
+    """Return how many rows of a gradient are computed at once, how many their windows reach, and how many those are."""
+    span, (H, W) = _span(geometry), geometry.input_size
     at_once = min(H, max(1, span, VECTORS // (2 * W) - 2 * span))
-    rows, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // geometry.stride[0] + 1)
-    return at_once, (rows * W + windows * W_out + 4 * lanes) * lanes
+    windows = min(geometry.output_size[0], (at_once + span) // geometry.stride[0] + 1)
+    return at_once, min(H, at_once + 2 * span), windows
 
 
-def span_of(geometry):
+def _span(geometry):
     """Return how many rows lie between the first and the last one of a window."""
     return (geometry.kernel_size[0] - 1) * geometry.dilation[0]
 
@@ -72,6 +78,14 @@ def inside(count, K, S, D, P, size):
         ends[h, 0] = max(0, -((h * S - P) // D))
         ends[h, 1] = min(K, -((h * S - P - size) // D))
     return ends
+
+
+@njit(nogil=True, cache=True)
+def reach(u_0, u_1, H, H_out, span, S, P):
+    """Return the first window and the end of those that reach rows u_0, ..., u_1 - 1, and of the rows they reach."""
+    h_0 = max(0, -((span - u_0 - P) // S))
+    h_1 = max(min((u_1 - 1 + P) // S + 1, H_out), h_0)
+    return h_0, h_1, max(min(h_0 * S - P, u_0), 0), min(max((h_1 - 1) * S - P + span + 1, u_1), H)
 
 
 @njit(nogil=True, cache=True)
@@ -165,10 +179,7 @@ def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, wo
         which = np.minimum(np.arange(lanes), planes - 1)  # lanes without a plane repeat the last one
         for u_0 in range(0, H, at_once):
             u_1 = min(u_0 + at_once, H)
-            h_0 = max(0, -((span - u_0 - P_h) // S_h))  # the windows that reach rows u_0, ..., u_1 - 1
-            h_1 = max(min((u_1 - 1 + P_h) // S_h + 1, H_out), h_0)
-            top = max(min(h_0 * S_h - P_h, u_0), 0)  # and the rows that these windows reach
-            bottom = min(max((h_1 - 1) * S_h - P_h + span + 1, u_1), H)
+            h_0, h_1, top, bottom = reach(u_0, u_1, H, H_out, span, S_h, P_h)
             fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
             for p in range(0, (bottom - top) * W * lanes, lanes):
                 store(d, p, nothing)

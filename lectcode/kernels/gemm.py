@@ -124,7 +124,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
         image_distance *= sizes.groups
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
     C = workspace[sizes.workspace[0] :]
-    dense = np.empty(DEPTH, np.int64)
+    dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * stripe, which takes half a second to compile
     for k in range(DEPTH):
         dense[k] = k * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)

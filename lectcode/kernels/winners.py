@@ -11,15 +11,13 @@ Going back, each number gathers what it wins: it is written once, and nothing wa
 import numpy as np
 from numba import njit
 
-from lectcode.kernels.abreast import VECTORS, bring, fetch, inside, span_of
+from lectcode.kernels.abreast import bring, fetch, inside, reach, rows_at_once
 from lectcode.kernels.simd import beats, choose, lanes_of, load, same, splat, store
 
 
 def room(geometry, lanes):
     """Return how many rows of the gradient are computed at once, and how many numbers the workspace must hold."""
-    span, (H, W), (H_out, W_out) = span_of(geometry), geometry.input_size, geometry.output_size
-    at_once = min(H, max(1, span, VECTORS // (2 * W) - 2 * span))
-    rows, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // geometry.stride[0] + 1)
+    (at_once, rows, windows), W, W_out = rows_at_once(geometry), geometry.input_size[1], geometry.output_size[1]
     return at_once, (max(rows * W, windows * W_out) + 2 * (rows + windows) * W_out + 4 * lanes) * lanes
 
 
@@ -143,10 +141,7 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
         which = np.minimum(np.arange(lanes), planes - 1)  # lanes without a plane repeat the last one
         for u_0 in range(0, H, at_once):
             u_1 = min(u_0 + at_once, H)
-            h_0 = max(0, -((span - u_0 - P_h) // S_h))  # the windows that reach rows u_0, ..., u_1 - 1
-            h_1 = max(min((u_1 - 1 + P_h) // S_h + 1, H_out), h_0)
-            top = max(min(h_0 * S_h - P_h, u_0), 0)  # and the rows that these windows reach
-            bottom = min(max((h_1 - 1) * S_h - P_h + span + 1, u_1), H)
+            h_0, h_1, top, bottom = reach(u_0, u_1, H, H_out, span, S_h, P_h)
             fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
             fetch(images, plane * H * W, which * (H * W), top * W, bottom * W, H * W, x)
             steps = row, S_w * lanes, D_w * lanes
