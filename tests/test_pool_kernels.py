@@ -7,7 +7,7 @@ import pytest
 
 import lectcode
 from lectcode import reference, shapes
-from lectcode.kernels import abreast, average, maximum, pooling, quarters, whole, winners
+from lectcode.kernels import abreast, average, maximum, plain, pooling, quarters, simd, threes, whole, winners
 from lectcode.kernels.simd import lanes
 from tests.geometry import DTYPES, integers
 
@@ -28,9 +28,12 @@ def check_max(I, **keywords):
     np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords))
 
 
-@pytest.fixture(params=["abreast", "one by one"])
+@pytest.fixture(params=["abreast", "one by one", "in registers"])
 def route(request, monkeypatch):
-    """Send all floats one way, however many planes there are."""
+    """Send all floats one way, however many planes there are; `in registers` only windows of 3 x 3 pixels."""
+    if request.param == "in registers" and simd.BYTES < 32:
+        pytest.skip("needs vectors of at least four numbers")
+    monkeypatch.setattr(threes, "BYTES", 64 if request.param == "in registers" else 0)
     monkeypatch.setattr(
         pooling, "abreast_applies", lambda count, dtype: dtype.kind == "f" and request.param == "abreast"
     )
@@ -99,6 +102,7 @@ def test_windows_far_larger_than_the_image(dtype):
 def both_ways(monkeypatch, function, *arguments, **keywords):
     """Return what a function computes for planes abreast, and for planes one by one."""
     results = []
+    monkeypatch.setattr(threes, "BYTES", 0)
     for together in (True, False):
         monkeypatch.setattr(pooling, "abreast_applies", lambda count, dtype, together=together: together)
         results.append(function(*arguments, **keywords))
@@ -159,7 +163,7 @@ def test_when_planes_are_abreast(monkeypatch):
         lectcode.max_pool2d(I, 3), lectcode.max_pool2d_backward(G, I, 3)
         lectcode.avg_pool2d(I, 3), lectcode.avg_pool2d_backward(G, I, 3)
     assert calls[:4] == [abreast.forward, winners.backward, abreast.forward, abreast.backward]
-    assert calls[4:] == [maximum.forward, pooling._max_backward, average.forward, average.backward]
+    assert calls[4:] == [maximum.forward, plain.max_backward, average.forward, average.backward]
 
 
 def test_when_a_window_is_a_quarter():
@@ -192,19 +196,23 @@ def test_quarters_leave_other_planes_alone(W):
 
 
 def test_when_the_window_is_the_plane():
-    assert whole.applies(shapes.pool_geometry((6, 7), (6, 7), None))
-    assert not whole.applies(shapes.pool_geometry((6, 8), (6, 7), None))  # a pixel outside of the window
-    assert not whole.applies(shapes.pool_geometry((6, 7), (6, 7), 1, 1))
-    assert not whole.applies(shapes.pool_geometry((6, 14), (6, 7), None))
-    assert not whole.applies(shapes.pool_geometry((2, 2), 2, None, ((0, 1), (0, 1)), 2))  # reaches over the input
+    floats = np.dtype(np.float32)
+    assert whole.applies(shapes.pool_geometry((6, 7), (6, 7), None), floats)
+    assert not whole.applies(shapes.pool_geometry((6, 8), (6, 7), None), floats)  # a pixel outside of the window
+    assert not whole.applies(shapes.pool_geometry((6, 7), (6, 7), 1, 1), floats)
+    assert not whole.applies(shapes.pool_geometry((6, 14), (6, 7), None), floats)
+    reaches_outside = shapes.pool_geometry((5, 5), 5, None, ((0, 4), (0, 4)), 2)
+    assert not whole.applies(reaches_outside, floats)
+    assert not whole.applies(shapes.pool_geometry((6, 7), (6, 7), None), np.dtype(np.int64))
+    assert not whole.applies(shapes.pool_geometry((1, 1), 1, None), floats)  # shorter than a vector
 
 
-@pytest.mark.parametrize("pixels", [whole.PIXELS, 32])
+@pytest.mark.parametrize("pixels", [plain.PIXELS, 128])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 7), (9, 8)])
 def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
-    """Planes shorter and longer than a vector, searched in one stretch and in several."""
-    monkeypatch.setattr(whole, "PIXELS", pixels)  # with the JIT on, a constant of the machine code
+    """Planes shorter and longer than a vector, of which many are asked for NaN together, or two, or one."""
+    monkeypatch.setattr(plain, "PIXELS", pixels)  # with the JIT on, a constant of the machine code
     rng, full = np.random.default_rng(0), lanes(dtype)
     special = np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 0.0], dtype)
     for count in (full // 2, 2 * full + 1):
@@ -212,6 +220,59 @@ def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
         check_max(rng.choice(special, (1, count, *size)), kernel_size=size)
         check_max(rng.choice(special[3:], (1, count, *size)), kernel_size=size)
     check_max(few_values(rng, 1, full, 30, 40, dtype=dtype), kernel_size=(30, 40))
+
+
+def test_when_three_by_three_windows_stay_in_registers(monkeypatch):
+    floats = np.dtype(np.float32)
+    monkeypatch.setattr(threes, "BYTES", 64)
+    for stride, padding in ((1, 0), (1, 1), (2, 0), (2, ((1, 0), (0, 1)))):
+        assert threes.applies(shapes.pool_geometry((9, 8), 3, stride, padding), floats)
+    for other in ((3, (1, 2)), (3, 3), (3, 2, ((2, 0), (0, 0))), (3, 1, 0, 2), ((2, 3), 2)):
+        assert not threes.applies(shapes.pool_geometry((9, 8), *other), floats)
+    assert not threes.applies(shapes.pool_geometry((9, 8), 3, 1), np.dtype(np.int64))
+    monkeypatch.setattr(threes, "BYTES", 32)
+    assert not threes.applies(shapes.pool_geometry((9, 8), 3, 1), floats)
+
+
+@pytest.mark.skipif(simd.BYTES < 32, reason="needs vectors of at least four numbers")
+@pytest.mark.parametrize("padding", [0, 1, ((0, 1), (1, 0)), ((1, 0), (0, 1))])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_three_by_three_in_rows_short_and_long(dtype, stride, padding, monkeypatch):
+    """All lengths up to several vectors, with padding that must not win, in odd numbers of planes, alone and paired."""
+    monkeypatch.setattr(threes, "BYTES", 64)
+    rng, keywords = np.random.default_rng(0), {"kernel_size": 3, "stride": stride, "padding": padding}
+    for W in range(3, 3 * lanes(dtype) + 2):
+        for H in (3 + W % 2, 6 + W % 3):
+            I = few_values(rng, 3, 1, H, W, dtype=dtype)
+            I[I < 0] = -np.inf
+            for ceil_mode in (False, True):
+                check_max(I, ceil_mode=ceil_mode, **keywords)
+
+
+@pytest.mark.skipif(simd.BYTES < 32, reason="needs vectors of at least four numbers")
+@pytest.mark.parametrize("W", [5, 16, 40])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_three_by_three_leave_other_planes_alone(stride, W):
+    """Another thread may have written them already; planes with a NaN go another way than those before and after."""
+    H = 40
+    geometry = shapes.pool_geometry((H, W), 3, stride, 1)
+    I = np.random.default_rng(0).permutation(6 * H * W).reshape(6, H, W).astype(np.float32)
+    I[3, 7, 2] = np.nan
+    G, dI = np.ones((6, *geometry.output_size), np.float32), np.full(I.shape, 7, np.float32)
+    threes.backward(G, I, stride, geometry.before, dI, 1, 5)
+    assert np.all(dI[[0, 5]] == 7)
+    expected = reference.max_pool2d_backward(G[None], I[None], 3, stride, 1)[0]
+    np.testing.assert_array_equal(dI[1:5], expected[1:5])
+
+
+def test_one_nan_is_found_wherever_it_is():
+    for dtype in (np.float32, np.float64):
+        for size in (1, 3, 2 * lanes(dtype), 5 * lanes(dtype) + 1):
+            for place in range(size + 2):
+                x = np.zeros(size + 2, dtype)
+                x[place] = np.nan
+                assert plain.has_nan(x, 1, size + 1) == (0 < place <= size)
 
 
 def test_the_same_divisors_for_the_same_layer():

@@ -96,3 +96,80 @@ def test_a_transpose(dtype):
     source, result = numbers(lanes * lanes, dtype), np.zeros(lanes * lanes, dtype)
     turn(source, np.arange(lanes) * lanes, result)
     assert np.array_equal(result.reshape(lanes, lanes), source.reshape(lanes, lanes).T)
+
+
+@DTYPES
+def test_parts_of_a_vector_are_read_and_written(dtype):
+    @njit
+    def copy(source, index, begin, end, result, place):
+        mask = simd.between(source, begin, end)
+        pixels = simd.load_where(source, index, mask, simd.splat(source.dtype.type(-1)))
+        simd.store(result, 0, pixels)
+        simd.store_where(result, place, pixels, mask)
+
+    lanes = simd.lanes(dtype)
+    for begin, end in ((0, lanes), (1, lanes - 1), (-5, 1), (lanes - 1, lanes + 7), (1, 1), (lanes, 2 * lanes), (1, 0)):
+        some = slice(min(max(begin, 0), lanes), min(max(end, 0), lanes))
+        count = max(some.stop - some.start, 0)
+        source, result = numbers(count, dtype), np.zeros(2 * lanes, dtype)  # not one number to spare
+        copy(source, -some.start, begin, end, result, lanes)
+        expected = np.full(lanes, -1, dtype)
+        expected[some] = source
+        assert np.array_equal(result[:lanes], expected)
+        assert np.array_equal(result[lanes:], np.where(expected > 0, expected, 0))
+
+
+@DTYPES
+def test_one_row_behind_another(dtype):
+    @njit
+    def move(source, lanes, result):
+        a, b = simd.load(source, 0), simd.load(source, lanes)
+        simd.store(result, 0, simd.ahead(a, b))
+        simd.store(result, lanes, simd.behind(a, b))
+
+    lanes = simd.lanes(dtype)
+    source, result = numbers(2 * lanes, dtype), np.zeros(2 * lanes, dtype)
+    move(source, lanes, result)
+    assert np.array_equal(result[:lanes], source[1 : lanes + 1])
+    assert np.array_equal(result[lanes:], source[lanes - 1 : -1])
+
+
+@DTYPES
+def test_comparisons_and_what_masks_say(dtype):
+    @njit
+    def compare(source, lanes, result):
+        a, b = simd.load(source, 0), simd.load(source, lanes)
+        yes, no = simd.splat(source.dtype.type(1)), simd.splat(source.dtype.type(0))
+        larger, equal, undefined = simd.larger(a, b), simd.equal(a, b), simd.undefined(a, b)
+        masks = (
+            larger,
+            equal,
+            undefined,
+            larger | equal,
+            larger & equal,
+            simd.but(undefined, simd.between(source, 0, 1)),
+        )
+        for i in range(len(masks)):
+            simd.store(result, i * lanes, simd.choose(masks[i], yes, no))
+        return simd.anywhere(masks[0]), simd.anywhere(masks[4]), simd.first_true(masks[2])
+
+    lanes = simd.lanes(dtype)
+    special = np.array([np.nan, 1, -np.inf, -0.0, 0.0, np.inf, 2], dtype)
+    for shift in range(2 * len(special)):
+        a, b = np.resize(np.roll(special, shift), lanes), np.resize(np.roll(special, shift // 2), lanes)
+        a[-1], b[0], b[-1] = np.nan, -3, np.nan
+        result = np.zeros(6 * lanes, dtype)
+        found, never, where = compare(np.concatenate([a, b]), lanes, result)
+        undefined = np.isnan(a) | np.isnan(b)
+        later = undefined & (np.arange(lanes) > 0)
+        assert np.array_equal(result.reshape(6, -1), [a > b, a == b, undefined, a >= b, np.zeros(lanes), later])
+        assert (found, never, where) == (np.any(a > b), False, np.argmax(undefined))
+
+
+@DTYPES
+def test_the_largest_number_of_a_vector(dtype):
+    largest = njit(lambda array: simd.largest_of(simd.load(array, 0)))
+    lanes = simd.lanes(dtype)
+    for place in range(lanes):
+        assert largest(-np.abs(np.arange(lanes) - place).astype(dtype)) == 0
+    assert largest(np.full(lanes, -np.inf, dtype)) == -np.inf

@@ -1,13 +1,6 @@
-"""Max and average pooling. The images arrive as planes: (N, C, H, W) read as (N C, H, W).
+"""Max and average pooling. The images arrive as planes: (N, C, H, W) read as (N C, H, W)."""
 
-Here also stand the plain loops of max pooling. They choose the winner of a window and move one number along that
-choice: from the winner to the output going forward, from the output to the winner going back. They serve where no
-faster loops apply.
-"""
-
-from numba import njit
-
-from lectcode.kernels import abreast, average, maximum, quarters, whole, winners
+from lectcode.kernels import abreast, average, maximum, plain, quarters, threes, whole, winners
 from lectcode.kernels.simd import lanes
 from lectcode.kernels.threads import share
 
@@ -42,7 +35,7 @@ def max_forward(I, geometry, O):
         _forward_abreast(X, None, True, geometry, Y)
         return
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    kernel = maximum.forward if dense(geometry) else _max_forward
+    kernel = maximum.forward if dense(geometry) else plain.max_forward
     share(kernel, len(X), work(geometry, len(X), 4, 0), X, *window, Y)
 
 
@@ -50,20 +43,20 @@ def max_backward(G, I, geometry, dI):
     """Write into dI the sum of G over the windows that each pixel wins."""
     g, X, d = planes(G), planes(I), planes(dI)
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    count = lanes(X.dtype)
-    groups = -(-len(X) // count)
     if quarters.applies(geometry, X.dtype):
         share(quarters.backward, len(X), work(geometry, len(X), 8, 0), g, X, d)
+    elif whole.applies(geometry, X.dtype):
+        share(whole.backward, len(X), work(geometry, len(X), 4, 0), g, X, d)
+    elif threes.applies(geometry, X.dtype):
+        share(threes.backward, len(X), work(geometry, len(X), 8, 0), g, X, geometry.stride[0], geometry.before, d)
     elif not abreast_applies(len(X), X.dtype):
-        share(_max_backward, len(X), work(geometry, len(X), 16, 0), g, X, *window, d)
-    elif whole.applies(geometry):
-        room = whole.room(geometry, count), f"i{X.itemsize}"
-        share(whole.backward, groups, work(geometry, len(X), 6, 0), g, X, d, workspace=room)
+        share(plain.max_backward, len(X), work(geometry, len(X), 16, 0), g, X, *window, d)
     else:
+        count = lanes(X.dtype)
         rows, room = winners.room(geometry, count)
         arguments = g, X, *window, rows, d
         weight = work(geometry, len(X), 10, 2)
-        share(winners.backward, groups, weight, *arguments, workspace=(room, f"i{X.itemsize}"))
+        share(winners.backward, -(-len(X) // count), weight, *arguments, workspace=(room, f"i{X.itemsize}"))
 
 
 def avg_forward(I, divisors, geometry, O):
@@ -102,35 +95,3 @@ def _backward_abreast(g, divisors, geometry, d):
     arguments = g, divisors, *window, rows, d
     weight = work(geometry, len(d), 12, 3)
     share(abreast.backward, -(-len(d) // count), weight, *arguments, workspace=(room, d.dtype))
-
-
-@njit(nogil=True, cache=True)
-def _winner(image, h, w, kernel_size, stride, dilation, before):
-    (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
-    H, W = image.shape
-    u_0, v_0 = h * S_h - P_h, w * S_w - P_w  # where the window begins; in the padding, where it enters the input
-    best, u_best, v_best = image[0, 0], -1, -1
-    for u in range(u_0 if u_0 >= 0 else u_0 % D_h, min(u_0 + (K_h - 1) * D_h + 1, H), D_h):
-        for v in range(v_0 if v_0 >= 0 else v_0 % D_w, min(v_0 + (K_w - 1) * D_w + 1, W), D_w):
-            x = image[u, v]
-            # the first of equal values stays; the first NaN, the only x that is not itself, beats them all
-            if u_best < 0 or x > best or (x != x and best == best):
-                best, u_best, v_best = x, u, v
-    return u_best, v_best
-
-
-@njit(nogil=True, cache=True)
-def _max_forward(I, kernel_size, stride, dilation, before, O, first, last):
-    for plane in range(first, last):  # plane alone writes O[plane]
-        for h in range(O.shape[1]):
-            for w in range(O.shape[2]):
-                O[plane, h, w] = I[plane][_winner(I[plane], h, w, kernel_size, stride, dilation, before)]
-
-
-@njit(nogil=True, cache=True)
-def _max_backward(G, I, kernel_size, stride, dilation, before, dI, first, last):
-    for plane in range(first, last):  # plane alone writes dI[plane]
-        dI[plane] = 0
-        for h in range(G.shape[1]):
-            for w in range(G.shape[2]):
-                dI[plane][_winner(I[plane], h, w, kernel_size, stride, dilation, before)] += G[plane, h, w]

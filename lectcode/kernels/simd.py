@@ -133,16 +133,53 @@ def _store(typing, array, index, vector):
     return types.void(array, types.int64, vector), emit
 
 
+def _masked(builder, instruction, vector, result, arguments):
+    """Emit a load or a store of which the lanes outside of a mask touch no memory."""
+    V = vector.llvm
+    name = f"llvm.masked.{instruction}.v{V.count}f{vector.dtype.bitwidth}.p0v{V.count}f{vector.dtype.bitwidth}"
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+
+@intrinsic
+def _load_where(typing, array, index, mask, other):
+    def emit(context, builder, signature, arguments):
+        where = address(context, builder, signature.args[0], *arguments[:2])
+        where = builder.bitcast(where, other.llvm.as_pointer())
+        return _masked(builder, "load", other, other.llvm, [where, _LANE(4), *arguments[2:]])
+
+    return other(array, types.int64, mask, other), emit
+
+
+@intrinsic
+def _store_where(typing, array, index, vector, mask):
+    def emit(context, builder, signature, arguments):
+        where = address(context, builder, signature.args[0], *arguments[:2])
+        where = builder.bitcast(where, vector.llvm.as_pointer())
+        _masked(builder, "store", vector, ir.VoidType(), [arguments[2], where, _LANE(4), arguments[3]])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, vector, mask), emit
+
+
+@intrinsic
+def _between(typing, array, begin, end):
+    mask = Mask(Vector(array.dtype).llvm.count)
+
+    def emit(context, builder, signature, arguments):
+        from_, to = (_taken(builder, mask.llvm, count) for count in arguments[1:])
+        return builder.and_(builder.not_(from_), to)
+
+    return mask(array, types.int64, types.int64), emit
+
+
 @intrinsic
 def _store_first(typing, array, index, vector, count):
     def emit(context, builder, signature, arguments):
-        V, vectors = vector.llvm, arguments[2]
-        where = builder.bitcast(address(context, builder, signature.args[0], *arguments[:2]), V.as_pointer())
-        name = f"llvm.masked.store.v{V.count}f{vector.dtype.bitwidth}.p0v{V.count}f{vector.dtype.bitwidth}"
-        mask = ir.VectorType(ir.IntType(1), V.count)
-        kind = ir.FunctionType(ir.VoidType(), [V, V.as_pointer(), _LANE, mask])
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        builder.call(function, [vectors, where, _LANE(4), _taken(builder, V, arguments[3])])
+        where = address(context, builder, signature.args[0], *arguments[:2])
+        where = builder.bitcast(where, vector.llvm.as_pointer())
+        taken = _taken(builder, vector.llvm, arguments[3])
+        _masked(builder, "store", vector, ir.VoidType(), [arguments[2], where, _LANE(4), taken])
         return context.get_dummy_value()
 
     return types.void(array, types.int64, vector, types.int64), emit
@@ -264,10 +301,13 @@ def _pick(choose):
 
 
 # evens and odds take a row of numbers apart; zip_low and zip_high, a_0 b_0 a_1 b_1 ..., put it together again.
+# ahead, a_1 a_2 ... b_0, and behind, a_last b_0 b_1 ..., are the row b behind the row a, seen one place further.
 evens = _pick(lambda count: list(range(0, 2 * count, 2)))
 odds = _pick(lambda count: list(range(1, 2 * count, 2)))
 zip_low = _pick(lambda count: [i // 2 + i % 2 * count for i in range(count)])
 zip_high = _pick(lambda count: [(i + count) // 2 + i % 2 * count for i in range(count)])
+ahead = _pick(lambda count: list(range(1, count + 1)))
+behind = _pick(lambda count: list(range(count - 1, 2 * count - 1)))
 
 
 def _every(stride):
@@ -325,6 +365,32 @@ _lanewise(operator.mul, "fmul")
 _lanewise(operator.truediv, "fdiv")
 
 
+def _truths(sign, instruction):
+    """Give masks an operator."""
+
+    @intrinsic
+    def masks(typing, a, b):
+        return a(a, b), lambda context, builder, signature, arguments: getattr(builder, instruction)(*arguments)
+
+    @overload(sign)
+    def operation(a, b):
+        if isinstance(a, Mask) and isinstance(b, Mask):
+            return lambda a, b: masks(a, b)
+        return None
+
+
+_truths(operator.and_, "and_")
+_truths(operator.or_, "or_")
+
+
+@intrinsic
+def _but(typing, a, b):
+    def emit(context, builder, signature, arguments):
+        return builder.and_(arguments[0], builder.not_(arguments[1]))
+
+    return a(a, b), emit
+
+
 @intrinsic
 def _same(typing, a, b):
     def emit(context, builder, signature, arguments):
@@ -341,6 +407,50 @@ def _beats(typing, b, a):
         return builder.and_(later_is_larger, builder.fcmp_ordered("ord", a, a))
 
     return Mask(a.llvm.count)(b, a), emit
+
+
+@intrinsic
+def _larger(typing, b, a):
+    return Mask(a.llvm.count)(b, a), lambda context, builder, signature, pair: builder.fcmp_ordered(">", *pair)
+
+
+@intrinsic
+def _equal(typing, a, b):
+    return Mask(a.llvm.count)(a, b), lambda context, builder, signature, pair: builder.fcmp_ordered("==", *pair)
+
+
+@intrinsic
+def _undefined(typing, a, b):
+    return Mask(a.llvm.count)(a, b), lambda context, builder, signature, pair: builder.fcmp_unordered("uno", *pair)
+
+
+@intrinsic
+def _anywhere(typing, mask):
+    def emit(context, builder, signature, arguments):
+        bits = ir.IntType(mask.llvm.count)
+        return builder.icmp_unsigned("!=", builder.bitcast(arguments[0], bits), bits(0))
+
+    return types.boolean(mask), emit
+
+
+@intrinsic
+def _first_true(typing, mask):
+    def emit(context, builder, signature, arguments):
+        bits = builder.bitcast(arguments[0], ir.IntType(mask.llvm.count))
+        return builder.cttz(builder.zext(bits, INDEX), ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(mask), emit
+
+
+@intrinsic
+def _largest_of(typing, vector):
+    def emit(context, builder, signature, arguments):
+        V = vector.llvm
+        name = f"llvm.vector.reduce.fmax.v{V.count}f{vector.dtype.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(V.element, [V]), name)
+        return builder.call(function, arguments, fastmath=("nnan",))
+
+    return vector.dtype(vector), emit
 
 
 @intrinsic
@@ -381,6 +491,34 @@ def store_first(array, index, vector, count):
     within(array, index, lanes.size)[:] = lanes
 
 
+def load_where(array, index, mask, other):
+    """Return the vector array[index], ... in the lanes where the mask is true, that of `other` elsewhere.
+
+    What is not taken is not read, and may lie outside of the array.
+    """
+    vector = other.copy()
+    for lane in np.flatnonzero(mask):
+        vector[lane] = within(array, index + lane, 1)[0]
+    return vector
+
+
+def store_where(array, index, vector, mask):
+    """Write the lanes of a vector where the mask is true and nothing else."""
+    for lane in np.flatnonzero(mask):
+        within(array, index + lane, 1)[0] = vector[lane]
+
+
+def between(array, begin, end):
+    """Return the mask, of as many lanes as a vector of the array's numbers has, that is true at begin, ..., end - 1."""
+    lane = np.arange(lanes(array.dtype))
+    return (lane >= begin) & (lane < end)
+
+
+def but(a, b):
+    """Tell where one mask is true and the other is not."""
+    return a & ~b
+
+
 def splat(number):
     """Return the vector whose lanes are all `number`, a NumPy scalar."""
     return np.full(lanes(number.dtype), number)
@@ -394,6 +532,36 @@ def same(a, b):
 def beats(b, a):
     """Tell for each lane whether float b takes the lead from a, which comes first: if larger, or the first NaN."""
     return (b > a) | ((b != b) & (a == a))
+
+
+def larger(b, a):
+    """Tell for each lane whether b is larger than a."""
+    return b > a
+
+
+def equal(a, b):
+    """Tell for each lane whether two vectors of floats are equal."""
+    return a == b
+
+
+def undefined(a, b):
+    """Tell for each lane whether a or b is NaN."""
+    return (a != a) | (b != b)
+
+
+def anywhere(mask):
+    """Tell whether a mask is true in any lane."""
+    return bool(np.any(mask))
+
+
+def first_true(mask):
+    """Return the first lane where a mask is true: there must be one."""
+    return int(np.argmax(mask))
+
+
+def largest_of(vector):
+    """Return the largest number of a vector of floats, none of which is NaN."""
+    return vector.max()
 
 
 def choose(mask, a, b):
@@ -433,4 +601,6 @@ def transpose_to(source, start, distances, first, result, position, places, plac
 if not config.DISABLE_JIT:
     lanes_of, frozen, load, store, store_first = _lanes_of, _frozen, _load, _store, _store_first
     splat, first, keep, transpose, transpose_to = _splat, _first, _keep, _transpose, _transpose_to
-    same, beats, choose = _same, _beats, _choose
+    same, beats, larger, choose, between, but = _same, _beats, _larger, _choose, _between, _but
+    load_where, store_where, undefined, anywhere = _load_where, _store_where, _undefined, _anywhere
+    equal, first_true, largest_of = _equal, _first_true, _largest_of

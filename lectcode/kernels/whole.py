@@ -1,54 +1,69 @@
 """The gradient of max pooling over whole planes, as before the last layer of a network: one window, one winner a plane.
 
-All planes of a vector are searched at once, pixel after pixel (see `abreast`). Nearly all of the gradient is zero, so
-nothing is turned back: zeros are written, and one number into each plane.
+Vectors hold pixels side by side. The largest number is found first, and then where it stands first. Nearly all of the
+gradient is zero.
 """
 
-import numpy as np
 from numba import njit
 
-from lectcode.kernels.abreast import fetch
-from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store
+from lectcode.kernels import plain
+from lectcode.kernels.simd import (
+    anywhere,
+    choose,
+    equal,
+    first_true,
+    lanes,
+    lanes_of,
+    larger,
+    largest_of,
+    load,
+    splat,
+    store,
+)
 
-PIXELS = 2**10  # of the planes that are searched together: their copy stays in the first-level cache, or near
 
-
-def applies(geometry):
-    """Tell whether the only window is the input."""
+def applies(geometry, dtype):
+    """Tell whether the only window is the input, and no shorter than a vector of floats."""
+    (H, W) = geometry.input_size
     return (
-        geometry.output_size == (1, 1)
+        dtype.kind == "f"
+        and geometry.output_size == (1, 1)
         and geometry.kernel_size == geometry.input_size
         and geometry.dilation == (1, 1)
         and geometry.before == (0, 0)
+        and lanes(dtype) <= H * W
     )
 
 
-def room(geometry, lanes):
-    """Return how many numbers the workspace must hold."""
-    (H, W) = geometry.input_size
-    return (min(H * W, PIXELS) + 2 * lanes + 1) * lanes
+@njit(nogil=True, cache=True)
+def _first_largest(x, begin, end):
+    """Return where the largest of the numbers x[begin], ..., x[end - 1] stands first; none of them is NaN."""
+    lanes = lanes_of(x)
+    largest = load(x, end - lanes)  # the last vector begins earlier than its turn, so that it ends with them
+    for p in range(begin, end - lanes, lanes):
+        pixels = load(x, p)
+        largest = choose(larger(pixels, largest), pixels, largest)
+    value = splat(largest_of(largest))
+    place = end - lanes + first_true(equal(load(x, end - lanes), value))  # if it stands there and nowhere before
+    for p in range(begin + (end - lanes - begin) // lanes * lanes, begin - 1, -lanes):
+        here = equal(load(x, p), value)
+        place = p + first_true(here) if anywhere(here) else place  # a choice, no branch that would be guessed wrong
+    return place
 
 
 @njit(nogil=True, cache=True)
-def backward(G, I, dI, workspace, first, last):
-    """Write the gradients of the groups of planes first, ..., last - 1. The workspace holds integers."""
-    (total, H, W), lanes = I.shape, lanes_of(I)
-    size, images, gradients, results = H * W, I.reshape(-1), G.reshape(-1), dI.reshape(-1)
-    winners, x = workspace[:lanes], workspace[lanes:].view(I.dtype)
-    numbers = np.arange(size).astype(workspace.dtype)
-    for group in range(first, last):  # group alone writes its planes of dI
-        plane, planes = group * lanes, min(lanes, total - group * lanes)
-        which = np.minimum(np.arange(lanes), planes - 1) * size  # lanes without a plane repeat the last one
-        for begin in range(0, size, PIXELS):
-            end = min(begin + PIXELS, size)
-            fetch(images, plane * size, which, begin, end, size, x)
-            if begin == 0:
-                value, winner = load(x, lanes * lanes), splat(numbers[0])
-            for p in range(max(begin, 1), end):
-                other = load(x, (p - begin + lanes) * lanes)
-                later = beats(other, value)
-                value, winner = choose(later, other, value), choose(later, splat(numbers[p]), winner)
-        store(winners, 0, winner)
-        results[plane * size : (plane + planes) * size] = 0
-        for i in range(planes):
-            results[(plane + i) * size + winners[i]] = gradients[plane + i]
+def backward(G, I, dI, first, last):
+    """Write the gradients of planes first, ..., last - 1."""
+    size, lanes, zero = I.shape[1] * I.shape[2], lanes_of(I), splat(dI.dtype.type(0))
+    gradients, images, d = G.reshape(-1), I.reshape(-1), dI.reshape(-1)
+    together = max(1, plain.PIXELS // size)
+    for plane in range(first, last, together):  # who calls alone writes these planes of dI
+        end = min(plane + together, last)
+        if plain.has_nan(images, plane * size, end * size):
+            plain.max_backward(G, I, I.shape[1:], (1, 1), (1, 1), (0, 0), dI, plane, end)
+            continue
+        for p in range(plane * size, end * size - lanes, lanes):
+            store(d, p, zero)
+        store(d, end * size - lanes, zero)
+        for i in range(plane, end):
+            d[_first_largest(images, i * size, (i + 1) * size)] = gradients[i]

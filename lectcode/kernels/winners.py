@@ -22,7 +22,7 @@ def room(geometry, lanes):
 
 
 @njit(nogil=True, cache=True)
-def _reached_by(ends, size, S, D, P):
+def _windows_of(ends, size, S, D, P):
     """Return for each pixel of an axis the first window that contains it and the last one, plus one.
 
     Of dilated windows, some between them do not: none of those has its winner there.
@@ -50,67 +50,80 @@ def _runs(ends, first, last, period, advance):
             if i > phase and width == runs[n - 1, 3] and begin == ends[i - period, 0] + advance:
                 runs[n - 1, 1] += 1
             else:
-                runs[n] = i, 1, begin, width
+                runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3] = i, 1, begin, width
                 n += 1
     return runs[:n]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _first_largest(x, q, distance, numbers, v, D, n):
-    """Return the largest of x[q + k distance], k < n, and where it stands first: numbers[v + k D]."""
-    value, winner = load(x, q), splat(numbers[v])
+def _first_largest(x, q, distance, numbers, n):
+    """Return the largest of x[q + k distance], k < n, and where it stands first: numbers[k]."""
+    value, winner = load(x, q), splat(numbers[0])
     for k in range(1, n):
         other = load(x, q + k * distance)
         later = beats(other, value)
-        value, winner = choose(later, other, value), choose(later, splat(numbers[v + k * D]), winner)
+        value, winner = choose(later, other, value), choose(later, splat(numbers[k]), winner)
     return value, winner
 
 
 @njit(nogil=True, cache=True)
-def _find(x, q, steps, numbers, v, v_steps, n, lines, count, maxima, winners, p, line):
+def _find(x, q, q_line, q_step, distance, numbers, n, lines, count, maxima, winners, p, line):
     """Find in each of lines x count windows of n places the largest number and the first place where it stands."""
-    (q_line, q_step, distance), (v_line, v_step, D), lanes = steps, v_steps, lanes_of(x)
+    lanes = lanes_of(x)
     for i in range(lines):
         for j in range(count):
-            a, b, c = q + i * q_line + j * q_step, v + i * v_line + j * v_step, p + i * line + j * lanes
+            a, c = q + i * q_line + j * q_step, p + i * line + j * lanes
             if n == 3:
-                value, winner = _first_largest(x, a, distance, numbers, b, D, 3)
+                value, winner = _first_largest(x, a, distance, numbers, 3)
             else:
-                value, winner = _first_largest(x, a, distance, numbers, b, D, n)
+                value, winner = _first_largest(x, a, distance, numbers, n)
             store(maxima, c, value)
             store(winners, c, winner)
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _won(winners, q, shares, p, distance, number, n):
-    """Return the sum of the shares of those of n windows whose winner is `number`."""
+def _won(winners, q, shares, p, distance, numbers, n):
+    """Return the sum of the shares of those of n windows of which this is place numbers[k]."""
     total = splat(shares.dtype.type(0))
     for k in range(n):
-        here = same(load(winners, q + k * distance), number)
+        here = same(load(winners, q + k * distance), splat(numbers[k]))
         total = choose(here, total + load(shares, p + k * distance), total)
     return total
 
 
 @njit(nogil=True, cache=True)
-def _gather(winners, q, shares, p, line, distance, numbers, v, v_steps, n, lines, count, d, r, steps):
+def _gather(winners, q, shares, p, line, distance, numbers, n, lines, count, d, r, r_line, r_step):
     """Write for each of lines x count pixels the sum of what it wins from n windows.
 
     The usual numbers are branches of their own: LLVM then makes loops without a loop inside.
     """
-    (r_line, r_step), (v_line, v_step), lanes = steps, v_steps, lanes_of(d)
+    lanes = lanes_of(d)
     for i in range(lines):
         for j in range(count):
             a, b, c = q + i * line + j * lanes, p + i * line + j * lanes, r + i * r_line + j * r_step
-            number = splat(numbers[v + i * v_line + j * v_step])
             if n == 1:
-                won = _won(winners, a, shares, b, distance, number, 1)
+                won = _won(winners, a, shares, b, distance, numbers, 1)
             elif n == 2:
-                won = _won(winners, a, shares, b, distance, number, 2)
+                won = _won(winners, a, shares, b, distance, numbers, 2)
             elif n == 3:
-                won = _won(winners, a, shares, b, distance, number, 3)
+                won = _won(winners, a, shares, b, distance, numbers, 3)
             else:
-                won = _won(winners, a, shares, b, distance, number, n)
+                won = _won(winners, a, shares, b, distance, numbers, n)
             store(d, c, won)
+
+
+@njit(nogil=True, cache=True)
+def _places(runs, S, D, P, none):
+    """Return for each stretch of pixels which of the places of its windows they are; `none` if they are none."""
+    most = 1
+    for i in range(len(runs)):
+        most = max(most, runs[i, 3])
+    places = np.empty((len(runs), most), none.dtype)
+    for i in range(len(runs)):
+        for j in range(most):
+            distance = runs[i, 0] + P - (runs[i, 2] + j) * S
+            places[i, j] = distance // D if distance % D == 0 else none[0]
+    return places
 
 
 @njit(nogil=True, cache=True)
@@ -119,7 +132,7 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
     span, size, row, line, block = (K_h - 1) * D_h, H_out * W_out, W * lanes, W_out * lanes, lanes * lanes
-    none, one = np.int64(0), np.int64(1)  # not 0 and 1, for which Numba would compile functions of their own
+    zero, one = np.int64(0), np.int64(1)  # not 0 and 1, for which Numba would compile functions of their own
     most, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // S_h + 1)
     columns, rest = workspace[: most * line], workspace[most * line :]  # where the maxima of the rows stand
     chosen, rest = rest[: windows * line], rest[windows * line :]  # and which of these rows wins
@@ -127,33 +140,32 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
     maxima, rest = rest[: most * line], rest[most * line :]
     room = max(most * row, windows * line) + 2 * block
     x, g = rest[:room], rest[room:]
-    numbers = np.arange(max(H, W)).astype(workspace.dtype)
+    numbers, none = np.arange(max(K_h, K_w)).astype(workspace.dtype), np.full(1, -1, workspace.dtype)
     gradients, images, results, rows = G.reshape(-1), I.reshape(-1), dI.reshape(-1), np.arange(lanes) * lanes
     places_h, places_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
-    pixels_h, pixels_w = _reached_by(places_h, H, S_h, D_h, P_h), _reached_by(places_w, W, S_w, D_w, P_w)
-    # From here on, no places but pixels: where each window enters the input, and that plus D times its places inside.
-    for axis, S, D, P in ((places_h, S_h, D_h, P_h), (places_w, S_w, D_w, P_w)):
-        for i in range(len(axis)):
-            axis[i] = axis[i] * D + (i * S - P)
-    runs_w, turns_w = _runs(places_w, none, W_out, one, S_w), _runs(pixels_w, none, W, S_w, one)
-    for group in range(first, last):  # group alone writes its planes of dI
-        plane, planes = group * lanes, min(lanes, total - group * lanes)
-        which = np.minimum(np.arange(lanes), planes - 1)  # lanes without a plane repeat the last one
-        for u_0 in range(0, H, at_once):
-            u_1 = min(u_0 + at_once, H)
-            h_0, h_1, top, bottom = reach(u_0, u_1, H, H_out, span, S_h, P_h)
+    pixels_h, pixels_w = _windows_of(places_h, H, S_h, D_h, P_h), _windows_of(places_w, W, S_w, D_w, P_w)
+    along, back_along = _runs(places_w, zero, W_out, one, zero), _runs(pixels_w, zero, W, S_w, one)
+    places_along = _places(back_along, S_w, D_w, P_w, none)
+    for u_0 in range(0, H, at_once):
+        u_1 = min(u_0 + at_once, H)
+        h_0, h_1, top, bottom = reach(u_0, u_1, H, H_out, span, S_h, P_h)
+        down, back_down = _runs(places_h, h_0, h_1, one, zero), _runs(pixels_h, u_0, u_1, S_h, one)
+        places_down = _places(back_down, S_h, D_h, P_h, none)
+        for group in range(first, last):  # group alone writes its planes of dI
+            plane, planes = group * lanes, min(lanes, total - group * lanes)
+            which = np.minimum(np.arange(lanes), planes - 1)  # lanes without a plane repeat the last one
             fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
             fetch(images, plane * H * W, which * (H * W), top * W, bottom * W, H * W, x)
-            steps = row, S_w * lanes, D_w * lanes
-            for w, count, v, width in runs_w:
-                n = width // D_w
+            for i in range(len(along)):
+                w, count, k, n = along[i, 0], along[i, 1], along[i, 2], along[i, 3]
+                q = block + (w * S_w - P_w + k * D_w) * lanes
                 _find(
                     x,
-                    block + v * lanes,
-                    steps,
-                    numbers,
-                    v,
-                    (none, S_w, D_w),
+                    q,
+                    row,
+                    S_w * lanes,
+                    D_w * lanes,
+                    numbers[k:],
                     n,
                     bottom - top,
                     count,
@@ -162,16 +174,16 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
                     w * lanes,
                     line,
                 )
-            steps = S_h * line, lanes, D_h * line  # nobody needs the maxima of the windows, nor x any more: its place
-            for h, lines, u, width in _runs(places_h, h_0, h_1, one, S_h):
-                n = width // D_h
+            for i in range(len(down)):  # nobody needs the maxima of the windows, nor x any more: its place
+                h, lines, k, n = down[i, 0], down[i, 1], down[i, 2], down[i, 3]
+                q = (h * S_h - P_h + k * D_h - top) * line
                 _find(
                     maxima,
-                    (u - top) * line,
-                    steps,
-                    numbers,
-                    u,
-                    (S_h, none, D_h),
+                    q,
+                    S_h * line,
+                    lanes,
+                    D_h * line,
+                    numbers[k:],
                     n,
                     lines,
                     W_out,
@@ -180,7 +192,8 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
                     (h - h_0) * line,
                     line,
                 )
-            for u, lines, h, n in _runs(pixels_h, u_0, u_1, S_h, one):
+            for i in range(len(back_down)):
+                u, lines, h, n = back_down[i, 0], back_down[i, 1], back_down[i, 2], back_down[i, 3]
                 p = (h - h_0) * line
                 _gather(
                     chosen,
@@ -189,32 +202,32 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
                     p + block,
                     line,
                     line,
-                    numbers,
-                    u,
-                    (S_h, none),
+                    places_down[i],
                     n,
                     lines,
                     W_out,
                     maxima,
                     (u - u_0) * line,
-                    (S_h * line, lanes),
+                    S_h * line,
+                    lanes,
                 )
-            for v, count, w, n in turns_w:
+            for i in range(len(back_along)):
+                v, count, w, n = back_along[i, 0], back_along[i, 1], back_along[i, 2], back_along[i, 3]
+                p = w * lanes
                 _gather(
                     columns,
-                    (u_0 - top) * line + w * lanes,
+                    (u_0 - top) * line + p,
                     maxima,
-                    w * lanes,
+                    p,
                     line,
                     lanes,
-                    numbers,
-                    v,
-                    (none, S_w),
+                    places_along[i],
                     n,
                     u_1 - u_0,
                     count,
                     x,
                     v * lanes,
-                    (row, S_w * lanes),
+                    row,
+                    S_w * lanes,
                 )
             bring(x, rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)

@@ -1,0 +1,63 @@
+"""The plain loops of max pooling, which serve where no faster loops apply.
+
+They choose the winner of a window and move one number along that choice: from the winner to the output going forward,
+from the output to the winner going back.
+
+Faster loops may leave NaN to them: that saves a comparison each time. They ask first, for the planes of as many pixels
+as the first-level cache holds beside what is written.
+"""
+
+from numba import njit
+
+from lectcode.kernels.simd import anywhere, between, lanes_of, load, undefined
+
+PIXELS = 2**12  # that are asked for together
+
+
+@njit(nogil=True, cache=True)
+def has_nan(x, begin, end):
+    """Tell whether one of the numbers x[begin], ..., x[end - 1] is NaN."""
+    lanes = lanes_of(x)
+    found, number = between(x, 0, 0), begin
+    while number + 2 * lanes <= end:
+        found = found | undefined(load(x, number), load(x, number + lanes))
+        number += 2 * lanes
+    while number < end:
+        if x[number] != x[number]:
+            return True
+        number += 1
+    return anywhere(found)
+
+
+@njit(nogil=True, cache=True)
+def _winner(image, h, w, kernel_size, stride, dilation, before):
+    (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
+    H, W = image.shape
+    u_0, v_0 = h * S_h - P_h, w * S_w - P_w  # where the window begins; in the padding, where it enters the input
+    best, u_best, v_best = image[0, 0], -1, -1
+    for u in range(u_0 if u_0 >= 0 else u_0 % D_h, min(u_0 + (K_h - 1) * D_h + 1, H), D_h):
+        for v in range(v_0 if v_0 >= 0 else v_0 % D_w, min(v_0 + (K_w - 1) * D_w + 1, W), D_w):
+            x = image[u, v]
+            # the first of equal values stays; the first NaN, the only x that is not itself, beats them all
+            if u_best < 0 or x > best or (x != x and best == best):
+                best, u_best, v_best = x, u, v
+    return u_best, v_best
+
+
+@njit(nogil=True, cache=True)
+def max_forward(I, kernel_size, stride, dilation, before, O, first, last):
+    """Write the maxima of planes first, ..., last - 1."""
+    for plane in range(first, last):  # plane alone writes O[plane]
+        for h in range(O.shape[1]):
+            for w in range(O.shape[2]):
+                O[plane, h, w] = I[plane][_winner(I[plane], h, w, kernel_size, stride, dilation, before)]
+
+
+@njit(nogil=True, cache=True)
+def max_backward(G, I, kernel_size, stride, dilation, before, dI, first, last):
+    """Write the gradients of planes first, ..., last - 1."""
+    for plane in range(first, last):  # plane alone writes dI[plane]
+        dI[plane] = 0
+        for h in range(G.shape[1]):
+            for w in range(G.shape[2]):
+                dI[plane][_winner(I[plane], h, w, kernel_size, stride, dilation, before)] += G[plane, h, w]
