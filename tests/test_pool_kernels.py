@@ -219,6 +219,10 @@ def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
         check_max(few_values(rng, 1, count, *size, dtype=dtype), kernel_size=size)
         check_max(rng.choice(special, (1, count, *size)), kernel_size=size)
         check_max(rng.choice(special[3:], (1, count, *size)), kernel_size=size)
+        G = integers(rng, 1, count, 1, 1, dtype=dtype)
+        for divisor in (1, 4):  # the quotients are exact
+            dI = lectcode.avg_pool2d_backward(G, np.zeros((1, count, *size), dtype), size, divisor_override=divisor)
+            np.testing.assert_array_equal(dI, np.broadcast_to(G / divisor, dI.shape))
     check_max(few_values(rng, 1, full, 30, 40, dtype=dtype), kernel_size=(30, 40))
 
 

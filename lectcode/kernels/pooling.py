@@ -46,7 +46,7 @@ def max_backward(G, I, geometry, dI):
     if quarters.applies(geometry, X.dtype):
         share(quarters.backward, len(X), work(geometry, len(X), 8, 0), g, X, d)
     elif whole.applies(geometry, X.dtype):
-        share(whole.backward, len(X), work(geometry, len(X), 4, 0), g, X, d)
+        share(whole.max_backward, len(X), work(geometry, len(X), 4, 0), g, X, d)
     elif threes.applies(geometry, X.dtype):
         share(threes.backward, len(X), work(geometry, len(X), 8, 0), g, X, geometry.stride[0], geometry.before, d)
     elif not abreast_applies(len(X), X.dtype):
@@ -72,6 +72,9 @@ def avg_forward(I, divisors, geometry, O):
 def avg_backward(G, divisors, geometry, dI):
     """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
     g, d = planes(G), planes(dI)
+    if whole.applies(geometry, d.dtype):
+        share(whole.avg_backward, len(d), work(geometry, len(d), 2, 0), g, divisors, d)
+        return
     if abreast_applies(len(d), d.dtype):
         _backward_abreast(g, divisors, geometry, d)
         return

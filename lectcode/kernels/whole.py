@@ -1,7 +1,7 @@
-"""The gradient of max pooling over whole planes, as before the last layer of a network: one window, one winner a plane.
+"""The gradients of pooling over whole planes, as before the last layer of a network: one window a plane.
 
-Vectors hold pixels side by side. The largest number is found first, and then where it stands first. Nearly all of the
-gradient is zero.
+Vectors hold pixels side by side. Of a maximum, the largest number is found first, and then where it stands first;
+nearly all of the gradient is zero. Of a mean, all pixels receive the same.
 """
 
 from numba import njit
@@ -47,12 +47,12 @@ def _first_largest(x, begin, end):
     place = end - lanes + first_true(equal(load(x, end - lanes), value))  # if it stands there and nowhere before
     for p in range(begin + (end - lanes - begin) // lanes * lanes, begin - 1, -lanes):
         here = equal(load(x, p), value)
-        place = p + first_true(here) if anywhere(here) else place  # a choice, no branch that would be guessed wrong
+        place = p + first_true(here) if anywhere(here) else place
     return place
 
 
 @njit(nogil=True, cache=True)
-def backward(G, I, dI, first, last):
+def max_backward(G, I, dI, first, last):
     """Write the gradients of planes first, ..., last - 1."""
     size, lanes, zero = I.shape[1] * I.shape[2], lanes_of(I), splat(dI.dtype.type(0))
     gradients, images, d = G.reshape(-1), I.reshape(-1), dI.reshape(-1)
@@ -67,3 +67,16 @@ def backward(G, I, dI, first, last):
         store(d, end * size - lanes, zero)
         for i in range(plane, end):
             d[_first_largest(images, i * size, (i + 1) * size)] = gradients[i]
+
+
+@njit(nogil=True, cache=True)
+def avg_backward(G, divisors, dI, first, last):
+    """Write the gradients of planes first, ..., last - 1: G, divided by `divisors` unless None."""
+    size, lanes, gradients, d = dI.shape[1] * dI.shape[2], lanes_of(dI), G.reshape(-1), dI.reshape(-1)
+    for plane in range(first, last):  # plane alone writes dI[plane]
+        share, end = splat(gradients[plane]), (plane + 1) * size
+        if divisors is not None:
+            share = share / splat(divisors[0, 0])
+        for p in range(end - size, end - lanes, lanes):
+            store(d, p, share)
+        store(d, end - lanes, share)
