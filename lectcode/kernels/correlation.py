@@ -23,6 +23,7 @@ TILES = 3  # tiles of pixels that use a block of filters before the next block i
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK, FIND = (4, 5, 10, 10, 40), 8  # cycles for a vector of a panel, by its stride, and to find what is padding
 WORTH_PACKING = 800  # pixels that use packed filters
+OWN = 2**21  # bytes of packed filters that each thread packs for itself
 SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
 
 
@@ -90,10 +91,11 @@ class Sizes(NamedTuple):
     O_plane: int
     O_row: int  # from one step to the next
     O_column: int
+    filters: tuple  # distances in F of two rows of the product, two channels, two groups
     A_packed: bool  # the filters are packed
-    A_row: int  # from one row of the product to the next in the filters
-    A_group: int
-    workspace: tuple  # sizes of a thread's padded source or panel, and of its block of results
+    A_common: bool  # once for all threads
+    A_row: int  # from one row of the product to the next in what the micro-kernel reads
+    workspace: tuple  # sizes of a thread's padded source or panel, of its block of results, of the filters it packs
 
 
 @lru_cache(512)
@@ -122,8 +124,7 @@ class Plan(NamedTuple):
     lines: np.ndarray  # for each part, channel and tap: where the source's line begins
     columns: np.ndarray  # and where the filters' column
     inside: np.ndarray  # for each part and tap: the first row and the end, the first column and the end, that exist
-    taps: np.ndarray  # of each part, in the filters
-    filters: tuple  # distances in F of two rows, two channels, two groups
+    taps: np.ndarray  # all filter elements, part after part
     tasks: int
     work: int  # multiply-adds
     gaps: bool  # some pixels of the result meet no tap
@@ -247,6 +248,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     # filters whose columns are far apart in memory are packed if that pays
     pack = filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
     pack = block > 1 and (pack or rows < block)
+    T = sum(len(taps) for *_, taps in rows_parts) * sum(len(taps) for *_, taps in columns_parts)
     for y_begin, y_end, y_start, y_taps in rows_parts:
         for x_begin, x_end, x_start, x_taps in columns_parts:
             shifts, numbers = [], []
@@ -261,17 +263,21 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
             parts.append((y_begin, y_end, x_begin, x_end, y_start * x.result + x_start, before, len(numbers)))
             lines.append((channel + np.array(shifts, np.int64)).reshape(-1))
             if pack:
-                columns_of.append(np.arange(channels * len(numbers)) * block)
+                column, places = T * block, np.arange(before, before + len(numbers)) * block
             else:
-                columns_of.append((np.arange(channels)[:, None] * filters[1] + np.array(numbers, np.int64)).reshape(-1))
+                column, places = filters[1], np.array(numbers, np.int64)
+            columns_of.append((np.arange(channels)[:, None] * column + places).reshape(-1))
             chosen += numbers
             before += len(numbers)
             work += (y_end - y_begin) * (x_end - x_begin) * len(numbers)
-    K = channels * len(chosen)
+    K = channels * T
     stripe = TILES * tile
+    packed = -(-blocks // splits) * block * K if pack else 0
+    common = packed * itemsize > OWN
     workspace = (
         -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else (min(DEPTH, K) + 1) * stripe,
-        -(-blocks // splits) * block * stripe + lanes,
+        -(-(-(-blocks // splits) * block * stripe + lanes) // tile) * tile,
+        0 if common else packed,
     )
     sizes = Sizes(
         N,
@@ -295,9 +301,10 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         y.result * x.result,
         O_row,
         O_column,
+        filters,
         pack,
+        common,
         1 if pack else filters[0],
-        filters[2],
         workspace,
     )
     tasks = -(-N // images) * bands * groups * splits
@@ -308,7 +315,6 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         np.concatenate(columns_of),
         np.array(inside, np.int64).reshape(-1, 4),
         np.array(chosen, np.int64),
-        filters,
         tasks,
         N * groups * rows * channels * work,
         any(part[-1] == 0 for part in parts),

@@ -28,7 +28,7 @@ from lectcode.kernels.correlation import (
     plan_grad_input,
 )
 from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_plane, plan_moves, unpack
-from lectcode.kernels.simd import lanes_of
+from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share
 
 
@@ -51,10 +51,24 @@ def forward(I, F, B, geometry, O):
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
+    empty = G.size == 0 or F.size == 0 or dI.size == 0
     # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
-    if G.size == 0 or F.size == 0 or dI.size == 0 or np.count_nonzero(np.isfinite(F)) < F.size:
+    # An F that is not finite makes numbers that are not finite, so whichever array is smaller tells whether it may be.
+    many = F.size > dI.size
+    if empty or not (many or _finite(F)):
         direct.grad_input(G, F, geometry, dI)
         return
+    _grad_input(G, F, geometry, dI)
+    if many and not (_finite(dI) or _finite(F)):
+        direct.grad_input(G, F, geometry, dI)
+
+
+def _finite(array):
+    return np.count_nonzero(np.isfinite(array)) == array.size
+
+
+def _grad_input(G, F, geometry, dI):
+    """Write the gradient of the input into dI; F is finite, or dI will not be."""
     if matrices := one_window(geometry):
         F, geometry, dI = pixels_as_channels(F), matrices, pixels_as_channels(dI)
     rows, channels = F.shape[1], F.shape[0] // geometry.groups
@@ -76,28 +90,29 @@ def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
     if plan.gaps:
         O[...] = D[:, None, None]
-    sizes = plan.sizes
-    A = _packed(F, plan) if sizes.A_packed else F.reshape(-1)
+    sizes, A = plan.sizes, F.reshape(-1)
+    if sizes.A_common:
+        blocks = sizes.groups * -(-sizes.rows // sizes.block)
+        A = np.empty(blocks * sizes.block * sizes.channels * plan.taps.size, F.dtype)
+        share(_pack_filters, blocks, 8 * A.size, F.reshape(-1), sizes, plan.taps, A)
+        A.flags.writeable = False
     D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
     D.flags.writeable = False
-    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, plan.inside, O.reshape(-1)
+    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, plan.inside, plan.taps, O.reshape(-1)
     kernel = _correlate if sizes.block > 1 else narrow.correlate
     share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
 
 
-def _packed(F, plan):
-    """Return the filters in the order of the micro-kernel, part after part."""
-    sizes = plan.sizes
-    rows = sizes.groups * -(-sizes.rows // sizes.block) * sizes.block
-    A = np.empty(rows * sizes.channels * plan.taps.size, F.dtype)
-    begin = 0
-    for taps in np.split(plan.taps, plan.parts[1:, 5]):
-        end = begin + rows * sizes.channels * taps.size
-        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, A[begin:end]
-        share(pack_filters, sizes.groups * sizes.channels, 8 * (end - begin), *arguments)
-        begin = end
-    A.flags.writeable = False
-    return A
+@njit(nogil=True, cache=True)
+def _pack_filters(F, sizes, taps, A, first, last):
+    """Pack the blocks first, ..., last - 1 of all groups."""
+    row, column, distance = sizes.filters
+    blocks = (sizes.rows + sizes.block - 1) // sizes.block
+    size = sizes.block * sizes.channels * taps.size
+    for group in range(first // blocks, (last + blocks - 1) // blocks):
+        begin, end = max(first - group * blocks, 0), min(last - group * blocks, blocks)
+        to = A[(group * blocks + begin) * size :]
+        pack_filters(F, group * distance, sizes.rows, sizes.channels, row, column, taps, to, begin, end)
 
 
 @njit(nogil=True, cache=True)
@@ -112,7 +127,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first, last):
+def _correlate(X, A, D, sizes, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes = lanes_of(X)
     width = VECTORS * lanes
@@ -122,8 +137,16 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
     image_distance = sizes.channels * sizes.plane
     if not sizes.padded:
         image_distance *= sizes.groups
+    block_size = block * sizes.channels * taps.size  # of packed filters
+    chunks = (sizes.N + sizes.images - 1) // sizes.images
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
-    C = workspace[sizes.workspace[0] :]
+    C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
+    own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
+    packs = sizes.A_packed and not sizes.A_common
+    packed = -1
+    F = A
+    if packs:
+        A = frozen(own)
     dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * stripe, which takes half a second to compile
     for k in range(DEPTH):
         dense[k] = k * stripe
@@ -131,12 +154,18 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
     moves = np.empty((stripe, 3), np.int64)
     masks = np.empty((inside.shape[0], stripe), np.int64)
     for task in range(first, last):
-        rest, split = divmod(task, sizes.splits)
-        rest, group = divmod(rest, sizes.groups)
-        rest, band = divmod(rest, sizes.bands)
-        n, i = rest * sizes.images, band * sizes.band
+        rest, band = divmod(task, sizes.bands)
+        rows_of, chunk = divmod(rest, chunks)
+        split, group = divmod(rows_of, sizes.groups)
+        n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
+        A_first = group * blocks * block_size if sizes.A_common else -first_block * block_size
+        if packs and rows_of != packed:
+            row, column, distance = sizes.filters
+            start = group * distance
+            pack_filters(F, start, sizes.rows, sizes.channels, row, column, taps, own, first_block, last_block)
+            packed = rows_of
         if sizes.padded:
             source, step = 0, 1
             corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
@@ -161,15 +190,14 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
         O_task = (n * sizes.groups + group) * sizes.rows * sizes.O_plane
         for p in range(parts.shape[0]):
             row_begin, row_end = max(parts[p, 0], i), min(parts[p, 1], end)
-            column, across, taps = parts[p, 2], parts[p, 3] - parts[p, 2], parts[p, 6]
+            column, across, elements = parts[p, 2], parts[p, 3] - parts[p, 2], parts[p, 6]
             rows = row_end - row_begin
-            if rows <= 0 or across <= 0 or taps == 0:
+            if rows <= 0 or across <= 0 or elements == 0:
                 continue
-            K = sizes.channels * taps
+            K = sizes.channels * elements
             X_part = source + (row_begin - i) * sizes.line + column * step
-            inside_part, masks_part = inside[parts[p, 5] : parts[p, 5] + taps], masks[:taps]
+            inside_part, masks_part = inside[parts[p, 5] : parts[p, 5] + elements], masks[:elements]
             table = sizes.channels * parts[p, 5]
-            A_part = sizes.groups * blocks * block * table + group * blocks * block * K
             O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + column * sizes.O_column
             # positions: whole lines of the copy, or pixels if they are packed, of all images one after the other
             line, at_once = (sizes.line, 1) if sizes.padded else (across, images)
@@ -210,7 +238,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
                                 lines,
                                 table + k,
                                 depth,
-                                k % taps,
+                                k % elements,
                                 step,
                                 moves,
                                 number,
@@ -224,8 +252,8 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
                             # the last block may begin earlier: it computes some rows twice
                             row = max(min(b * block, sizes.rows - block), 0)
                             d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
-                            unpacked = group * sizes.A_group + row * sizes.A_row
-                            a = A_part + b * block * K if sizes.A_packed else unpacked
+                            unpacked = group * sizes.filters[2] + row * sizes.filters[0]
+                            a = A_first + b * block_size if sizes.A_packed else unpacked
                             direct = whole if row == b * block else 0
                             c = (b - first_block) * block * stripe
                             o = O_here + row * sizes.O_plane + places[0, 0]

@@ -28,7 +28,7 @@ AT_ONCE = 4  # rows
 
 
 @njit(nogil=True, cache=True)
-def correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first, last):
+def correlate(X, A, D, sizes, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
     L = lanes_of(X)
     results = workspace[: AT_ONCE * L]
@@ -49,12 +49,12 @@ def correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first
             row = group * sizes.rows + r
             plane = (n * sizes.groups * sizes.rows + row) * sizes.O_plane
             out = O[plane : plane + sizes.O_plane]
-            a = group * sizes.A_group + r * sizes.A_row
+            a = group * sizes.filters[2] + r * sizes.filters[0]
             for p in range(parts.shape[0]):
-                begin, stop, taps = max(parts[p, 0], i), min(parts[p, 1], end), parts[p, 6]
-                if stop <= begin or parts[p, 3] <= parts[p, 2] or taps == 0:
+                begin, stop, number = max(parts[p, 0], i), min(parts[p, 1], end), parts[p, 6]
+                if stop <= begin or parts[p, 3] <= parts[p, 2] or number == 0:
                     continue
-                table, K = sizes.channels * parts[p, 5], sizes.channels * taps
+                table, K = sizes.channels * parts[p, 5], sizes.channels * number
                 wide = parts[p, 3] - parts[p, 2]
                 next_row = parts[p, 4] + stop * sizes.O_row if parts.shape[0] == 1 else 0
                 at_once = AT_ONCE if stop - begin >= AT_ONCE else 1
