@@ -84,7 +84,7 @@ def test_exact_with_any_number_of_threads(case, dtype):
 
 def plan_of(case, threads=1):
     I, F, _, _, geometry = problem(case, np.float32)
-    return correlation.plan_forward(I.shape[0], F.shape[0], F.shape[1], geometry, 4, threads).sizes
+    return correlation.plan_forward.__wrapped__(I.shape[0], F.shape[0], F.shape[1], geometry, 4, threads).sizes
 
 
 def test_each_way_to_read_the_source_occurs():
@@ -93,9 +93,14 @@ def test_each_way_to_read_the_source_occurs():
     assert not plan_of("short rows").padded
     assert not plan_of("stride 2").padded
     assert plan_of("rows in bands").padded
-    assert plan_of("planes in bands", threads=2).bands == 2
     assert plan_of("less than a block").A_packed  # the missing rows are written there
     assert plan_of("many filters, images in a tile").images > 1
+
+
+def test_only_what_occupies_several_threads_is_divided(monkeypatch):
+    assert plan_of("planes in bands", threads=2).bands == 1
+    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
+    assert plan_of("planes in bands", threads=2).bands == 2
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import numpy as np
 
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import BYTES
+from lectcode.kernels.threads import worth
 
 DEPTH = 192  # rows of a panel
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
@@ -196,6 +197,9 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     lanes = BYTES // itemsize
     tile = VECTORS * lanes
     groups, K_w = geometry.groups, geometry.kernel_size[1]
+    met = [sum((end - begin) * len(taps) for begin, end, _, taps in axis.parts) for axis in axes]
+    work = N * groups * rows * channels * met[0] * met[1]
+    threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
     block = ROWS if rows >= FEW else 1
     blocks = -(-rows // block)
     steps, columns = y.steps, x.steps
@@ -243,7 +247,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     plane = y.phases * x.phases * extent[0] * extent[1] if padded else size[0] * size[1]
     if padded:
         line = width
-    parts, lines, columns_of, inside, chosen, before, work = [], [], [], [], [], 0, 0
+    parts, lines, columns_of, inside, chosen, before = [], [], [], [], [], 0
     channel = np.arange(channels)[:, None] * plane
     # filters whose columns are far apart in memory are packed if that pays
     pack = filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
@@ -269,7 +273,6 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
             columns_of.append((np.arange(channels)[:, None] * column + places).reshape(-1))
             chosen += numbers
             before += len(numbers)
-            work += (y_end - y_begin) * (x_end - x_begin) * len(numbers)
     K = channels * T
     stripe = TILES * tile
     packed = -(-blocks // splits) * block * K if pack else 0
@@ -316,6 +319,6 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         np.array(inside, np.int64).reshape(-1, 4),
         np.array(chosen, np.int64),
         tasks,
-        N * groups * rows * channels * work,
+        work,
         any(part[-1] == 0 for part in parts),
     )
