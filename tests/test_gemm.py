@@ -82,6 +82,17 @@ def test_exact_with_any_number_of_threads(case, dtype):
         np.testing.assert_array_equal(actual, dI)
 
 
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("stride", "size"), [(1, (12, 50)), (2, (11, 37)), (1, (3, 4))])
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_few_filters(monkeypatch, number, stride, size, dtype):
+    """Three at once, the last ones twice, or one after the other; in rows at once, the last ones twice, or single."""
+    monkeypatch.setattr(correlation, "FEW", 6)
+    monkeypatch.setitem(CASES, "few filters", (2, number, size, number, (3, 3), stride, 1, 1, 1))
+    test_exact_with_any_number_of_threads("few filters", dtype)
+
+
 def plan_of(case, threads=1):
     I, F, _, _, geometry = problem(case, np.float32)
     return correlation.plan_forward.__wrapped__(I.shape[0], F.shape[0], F.shape[1], geometry, 4, threads).sizes

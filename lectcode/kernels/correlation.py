@@ -25,6 +25,7 @@ COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vect
 PACK, FIND = (4, 5, 10, 10, 40), 8  # cycles for a vector of a panel, by its stride, and to find what is padding
 WORTH_PACKING = 800  # pixels that use packed filters
 OWN = 2**21  # bytes of packed filters that each thread packs for itself
+FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
 SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
 
 
@@ -231,7 +232,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         images = max(1, min(N, N * groups // threads))
     if padded:
         step_bytes = channels * y.phases * x.phases * width * itemsize
-        fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)
+        least = -(-2 * tile // columns) if block > 1 else FEWEST
+        fit = max(SECOND_LEVEL // step_bytes - y.reach, least, 1)
         images = max(1, min(images, SECOND_LEVEL // (step_bytes * (steps + y.reach))))
         bands = max(bands, -(-steps // fit))
     # three tasks would keep one of two threads waiting for half of the time
