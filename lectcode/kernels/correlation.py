@@ -70,7 +70,11 @@ def grad_input_axis(size, K, S, D, before, outputs):
 
 
 class Sizes(NamedTuple):
-    """What the compiled loops must know; every pair is (height, width), distances are counted in elements."""
+    """What the compiled loops must know; every pair is (height, width), distances are counted in elements.
+
+    They are given it as a plain tuple and name the numbers themselves: to take over a tuple that has names costs Numba
+    2 us, a tenth of a small layer.
+    """
 
     N: int
     groups: int

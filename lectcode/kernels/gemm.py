@@ -22,6 +22,7 @@ from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, mult
 from lectcode.kernels.correlation import (
     DEPTH,
     TILES,
+    Sizes,
     one_window,
     pixels_as_channels,
     plan_forward,
@@ -78,7 +79,9 @@ def _grad_input(G, F, geometry, dI):
         grouped.grad_input(G, F, geometry, dI)
     else:
         plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
-        _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+        D = np.zeros(dI.shape[1], G.dtype)
+        D.flags.writeable = False  # as a bias is: one compiled version serves both
+        _product(G, F, D, plan, dI)
 
 
 def refusal(dtype, geometry):
@@ -94,18 +97,18 @@ def _product(X, F, D, plan, O):
     if sizes.A_common:
         blocks = sizes.groups * -(-sizes.rows // sizes.block)
         A = np.empty(blocks * sizes.block * sizes.channels * plan.taps.size, F.dtype)
-        share(_pack_filters, blocks, 8 * A.size, F.reshape(-1), sizes, plan.taps, A)
+        share(_pack_filters, blocks, 8 * A.size, F.reshape(-1), tuple(sizes), plan.taps, A)
         A.flags.writeable = False
-    D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
-    D.flags.writeable = False
-    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, plan.inside, plan.taps, O.reshape(-1)
+    tables = tuple(sizes), plan.parts, plan.lines, plan.columns, plan.inside, plan.taps
     kernel = _correlate if sizes.block > 1 else narrow.correlate
-    share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
+    workspace = sum(sizes.workspace), X.dtype
+    share(kernel, plan.tasks, plan.work, X.reshape(-1), A, D, *tables, O.reshape(-1), workspace=workspace)
 
 
 @njit(nogil=True, cache=True)
-def _pack_filters(F, sizes, taps, A, first, last):
+def _pack_filters(F, numbers, taps, A, first, last):
     """Pack the blocks first, ..., last - 1 of all groups."""
+    sizes = Sizes(*numbers)
     row, column, distance = sizes.filters
     blocks = (sizes.rows + sizes.block - 1) // sizes.block
     size = sizes.block * sizes.channels * taps.size
@@ -127,9 +130,9 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, A, D, sizes, parts, lines, columns, inside, taps, O, workspace, first, last):
+def _correlate(X, A, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
-    lanes = lanes_of(X)
+    lanes, sizes = lanes_of(X), Sizes(*numbers)
     width = VECTORS * lanes
     stripe = TILES * width
     block = sizes.block
@@ -147,6 +150,9 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, taps, O, workspace
     F = A
     if packs:
         A = frozen(own)
+    D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
+    for r in range(D.size):
+        D[r] = bias[r] if r < bias.size else 0
     dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * stripe, which takes half a second to compile
     for k in range(DEPTH):
         dense[k] = k * stripe
@@ -251,7 +257,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, taps, O, workspace
                         for b in range(first_block, last_block):
                             # the last block may begin earlier: it computes some rows twice
                             row = max(min(b * block, sizes.rows - block), 0)
-                            d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
+                            d = group * sizes.rows + row if k == 0 else bias.size
                             unpacked = group * sizes.filters[2] + row * sizes.filters[0]
                             a = A_first + b * block_size if sizes.A_packed else unpacked
                             direct = whole if row == b * block else 0

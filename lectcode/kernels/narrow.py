@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import direct
-from lectcode.kernels.correlation import forward_axis
+from lectcode.kernels.correlation import Sizes, forward_axis
 from lectcode.kernels.panels import pad_plane
 from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
@@ -30,9 +30,9 @@ FILTERS = 3  # at once
 
 
 @njit(nogil=True, cache=True)
-def correlate(X, A, D, sizes, parts, lines, columns, inside, taps, O, workspace, first, last):
+def correlate(X, A, D, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
-    L = lanes_of(X)
+    L, sizes = lanes_of(X), Sizes(*numbers)
     results, padded = np.empty(FILTERS * AT_ONCE * L, X.dtype), workspace
     for task in range(first, last):
         rest, split = divmod(task, sizes.splits)
