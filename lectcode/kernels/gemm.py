@@ -93,29 +93,11 @@ def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
     if plan.gaps:
         O[...] = D[:, None, None]
-    sizes, A = plan.sizes, F.reshape(-1)
-    if sizes.A_common:
-        blocks = sizes.groups * -(-sizes.rows // sizes.block)
-        A = np.empty(blocks * sizes.block * sizes.channels * plan.taps.size, F.dtype)
-        share(_pack_filters, blocks, 8 * A.size, F.reshape(-1), tuple(sizes), plan.taps, A)
-        A.flags.writeable = False
+    sizes = plan.sizes
     tables = tuple(sizes), plan.parts, plan.lines, plan.columns, plan.inside, plan.taps
     kernel = _correlate if sizes.block > 1 else narrow.correlate
-    workspace = sum(sizes.workspace), X.dtype
-    share(kernel, plan.tasks, plan.work, X.reshape(-1), A, D, *tables, O.reshape(-1), workspace=workspace)
-
-
-@njit(nogil=True, cache=True)
-def _pack_filters(F, numbers, taps, A, first, last):
-    """Pack the blocks first, ..., last - 1 of all groups."""
-    sizes = Sizes(*numbers)
-    row, column, distance = sizes.filters
-    blocks = (sizes.rows + sizes.block - 1) // sizes.block
-    size = sizes.block * sizes.channels * taps.size
-    for group in range(first // blocks, (last + blocks - 1) // blocks):
-        begin, end = max(first - group * blocks, 0), min(last - group * blocks, blocks)
-        to = A[(group * blocks + begin) * size :]
-        pack_filters(F, group * distance, sizes.rows, sizes.channels, row, column, taps, to, begin, end)
+    arguments = X.reshape(-1), F.reshape(-1), D, *tables, O.reshape(-1)
+    share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
 
 
 @njit(nogil=True, cache=True)
@@ -130,7 +112,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, A, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
+def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)
     width = VECTORS * lanes
@@ -145,11 +127,7 @@ def _correlate(X, A, bias, numbers, parts, lines, columns, inside, taps, O, work
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
     C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
     own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
-    packs = sizes.A_packed and not sizes.A_common
-    packed = -1
-    F = A
-    if packs:
-        A = frozen(own)
+    A, packed = frozen(own) if sizes.A_packed else F, -1
     D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
@@ -158,7 +136,7 @@ def _correlate(X, A, bias, numbers, parts, lines, columns, inside, taps, O, work
         dense[k] = k * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
-    masks = np.empty((inside.shape[0], stripe), np.int64)
+    masks = np.empty((taps.size, stripe), np.int64)
     for task in range(first, last):
         rest, band = divmod(task, sizes.bands)
         rows_of, chunk = divmod(rest, chunks)
@@ -166,11 +144,10 @@ def _correlate(X, A, bias, numbers, parts, lines, columns, inside, taps, O, work
         n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
-        A_first = group * blocks * block_size if sizes.A_common else -first_block * block_size
-        if packs and rows_of != packed:
-            row, column, distance = sizes.filters
-            start = group * distance
-            pack_filters(F, start, sizes.rows, sizes.channels, row, column, taps, own, first_block, last_block)
+        F_row, F_channel, F_group = sizes.filters
+        if sizes.A_packed and packed != rows_of:
+            start = group * F_group
+            pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, first_block, last_block)
             packed = rows_of
         if sizes.padded:
             source, step = 0, 1
@@ -258,8 +235,8 @@ def _correlate(X, A, bias, numbers, parts, lines, columns, inside, taps, O, work
                             # the last block may begin earlier: it computes some rows twice
                             row = max(min(b * block, sizes.rows - block), 0)
                             d = group * sizes.rows + row if k == 0 else bias.size
-                            unpacked = group * sizes.filters[2] + row * sizes.filters[0]
-                            a = A_first + b * block_size if sizes.A_packed else unpacked
+                            unpacked = group * F_group + row * F_row
+                            a = (b - first_block) * block_size if sizes.A_packed else unpacked
                             direct = whole if row == b * block else 0
                             c = (b - first_block) * block * stripe
                             o = O_here + row * sizes.O_plane + places[0, 0]
