@@ -53,10 +53,12 @@ def divided(request, monkeypatch):
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
     monkeypatch.setattr(correlation, "_worth_packing", lambda *_: request.param.startswith("packed"))
     monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
-    monkeypatch.setattr(correlation, "_cheapest", lambda y, x, *_: (y, x))
-    if request.param == "packed without padding":
-        without = correlation._without_padding
-        monkeypatch.setattr(correlation, "_cheapest", lambda y, x, *_: (without(y), without(x)))
+    without = correlation._without_padding
+    axes = {
+        "packed without padding": lambda y, x, *_: (without(y), without(x)),
+        "copied in small bands": lambda y, x, *_: (without(y), x),
+    }
+    monkeypatch.setattr(correlation, "_cheapest", axes.get(request.param, lambda y, x, *_: (y, x)))
     if request.param == "copied in small bands":
         monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
     plans = correlation.plan_forward, correlation.plan_grad_input
@@ -136,7 +138,7 @@ def test_which_layers_are_packed(channels, size, filters, kernel, stride, packed
     assert correlation.plan_forward(1, filters, channels, geometry, 4, 1).sizes.padded != packed
 
 
-def test_products_with_padding_are_left_out_if_that_pays():
+def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
     """Of the outer 4 rows and columns of 28 a third of the taps meet padding."""
 
     def parts_of(plan, size, dilation):
@@ -148,6 +150,9 @@ def test_products_with_padding_are_left_out_if_that_pays():
     assert products == (3 * 28 - 8) ** 2
     assert len(parts_of(correlation.plan_forward, 28, 4)) == 1  # its zeros may meet inf
     assert len(parts_of(correlation.plan_grad_input, 2, 1)) == 1  # four pixels fill a vector, one or two do not
+    monkeypatch.setattr(correlation, "_worth_packing", lambda *_: False)
+    parts = parts_of(correlation.plan_grad_input.__wrapped__, 28, 4)
+    assert [tuple(part[2:4]) for part in parts] == [(0, 28)] * 3  # parts of a copy are whole rows
 
 
 def test_filters_of_a_gradient_are_packed_if_they_are_used_often_and_small():

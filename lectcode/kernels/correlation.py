@@ -22,12 +22,12 @@ from lectcode.kernels.threads import worth
 DEPTH = 192  # rows of a panel
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
-READ = 0.75  # cycles to read an element of a filter from afar
+READ = 0.75  # cycles to read an element of a filter if they do not fit into the second-level cache
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK, FIND = (4, 5, 10, 10, 40), 8  # cycles for a vector of a panel, by its stride, and to find what is padding
 WORTH_PACKING, SMALL = 10_000, 2**21  # pixels that use packed filters, and bytes of these: each thread packs its own
 FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
-SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
+SECOND_LEVEL = 400_000  # bytes of filters, or of padded input that a task copies, that stay in the second-level cache
 
 
 class Axis(NamedTuple):
@@ -178,36 +178,44 @@ def _inside(axis, shift, phase):
 
 
 def _without_padding(axis):
-    """Return the axis with its parts cut where a tap begins or ceases to meet the padding, and there left out."""
+    """Return the axis with its parts cut where a tap begins or ceases to meet the padding, and there left out.
+
+    A part whose taps all meet padding keeps one, which writes the zeros.
+    """
     parts = []
     for begin, end, start, taps in axis.parts:
         inside = [_inside(axis, shift, phase) for _, shift, phase in taps]
         cuts = {min(max(edge, begin), end) for edge in (begin, end, *sum(inside, ()))}
         for first, stop in pairwise(sorted(cuts)):
             met = [tap for tap, (top, bottom) in zip(taps, inside, strict=True) if top <= first and stop <= bottom]
-            parts.append((first, stop, start, met))
+            parts.append((first, stop, start, met or taps[:1]))
     return axis._replace(parts=parts)
 
 
-def _cheapest(y, x, N, blocks, channels, lanes):
+def _cheapest(y, x, N, blocks, channels, lanes, padded):
     """Return the axes, each with or without products with padding, whichever takes fewer cycles.
 
     Without them there is less to multiply: with dilation 4 on 28 x 28 pixels, 18 % less. But more vectors are not full,
-    and each part reads the filters for itself, all elements, for those that it needs stand between the others.
+    and each part reads the filters for itself, all elements, for those that it needs stand between the others. In a
+    padded copy whole rows are multiplied, so there parts are rows.
     """
     taps = sum(len(part[-1]) for part in y.parts) * sum(len(part[-1]) for part in x.parts)
+    far = ROWS * blocks * channels * taps * BYTES // lanes > SECOND_LEVEL
 
     def cycles(axes):
         total = 0
         for (top, bottom, _, down), (left, right, _, across) in product(*(axis.parts for axis in axes)):
-            rows, columns = N * (bottom - top), right - left
-            vectors, stripes = (-(-rows * columns // (lanes * n)) for n in (1, VECTORS * TILES))
-            pieces = rows * -(-columns // lanes)  # packed vectors, and moved ones
-            total += len(down) * len(across) * (ROWS * blocks * vectors + PACK[0] * pieces)
-            total += ROWS * blocks * (READ * taps * stripes + MOVE * pieces / channels)
+            rows, columns = bottom - top, right - left
+            pieces = N * rows * -(-columns // lanes)  # packed vectors, and moved ones
+            images, positions = 1, N * rows * columns
+            if padded:
+                images, positions = N, (rows - 1) * (x.steps + x.reach) + columns
+            vectors, stripes = (images * -(-positions // (lanes * n)) for n in (1, VECTORS * TILES))
+            total += len(down) * len(across) * (ROWS * blocks * vectors + (0 if padded else PACK[0] * pieces))
+            total += ROWS * blocks * (READ * far * taps * stripes + MOVE * pieces / channels)
         return total
 
-    return min(product((y, _without_padding(y)), (x, _without_padding(x))), key=cycles)
+    return min(product((y, _without_padding(y)), (x,) if padded else (x, _without_padding(x))), key=cycles)
 
 
 def _worth_packing(y, x, rows, blocks, channels, lanes):
@@ -260,8 +268,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradien
         x = x._replace(size=1, parts=[(0, 1, 0, [tap_x])])
         O_row = line = 1
     padded = block == 1 or not (plain or _worth_packing(y, x, rows, blocks, channels, lanes))
-    if gradient and not padded:
-        y, x = _cheapest(y, x, N, blocks, channels, lanes)
+    if gradient and block > 1:
+        y, x = _cheapest(y, x, N, blocks, channels, lanes, padded)
     # tasks
     pixels = steps * columns
     images, bands, splits = 1, 1, 1
