@@ -122,6 +122,14 @@ def pixels_as_channels(array):
     return array.reshape(array.shape[0], -1, 1, 1)
 
 
+@lru_cache(512)
+def no_bias(rows, dtype):
+    """Return a bias of zeros, read-only as every bias is: one compiled version serves both."""
+    D = np.zeros(rows, dtype)
+    D.flags.writeable = False
+    return D
+
+
 class Plan(NamedTuple):
     """A product, ready to run."""
 

@@ -23,6 +23,7 @@ from lectcode.kernels.correlation import (
     DEPTH,
     TILES,
     Sizes,
+    no_bias,
     one_window,
     pixels_as_channels,
     plan_forward,
@@ -79,9 +80,7 @@ def _grad_input(G, F, geometry, dI):
         grouped.grad_input(G, F, geometry, dI)
     else:
         plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
-        D = np.zeros(dI.shape[1], G.dtype)
-        D.flags.writeable = False  # as a bias is: one compiled version serves both
-        _product(G, F, D, plan, dI)
+        _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
 def refusal(dtype, geometry):

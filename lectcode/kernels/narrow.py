@@ -82,16 +82,16 @@ def correlate(X, A, D, numbers, parts, lines, columns, inside, taps, O, workspac
                             _rows_of_three(
                                 A, a, sizes.filters[0], columns, padded, b, lines, table, K, sizes.line, D, row, results
                             )
-                        for q in range(filters * at_once):
-                            f, y = divmod(q, at_once)
-                            to = parts[p, 4] + (step + y) * sizes.O_row + (parts[p, 2] + x) * sizes.O_column
-                            # what a short row writes into the next one is computed after it
-                            if sizes.O_column == 1 and (wide >= L or to + L <= next_row):
-                                store(out, f * sizes.O_plane + to, load(results, q * L))
-                            else:
-                                to += f * sizes.O_plane
-                                for v in range(min(L, wide)):
-                                    out[to + v * sizes.O_column] = results[q * L + v]
+                        for f in range(filters):
+                            for q in range(at_once):
+                                to = parts[p, 4] + (step + q) * sizes.O_row + (parts[p, 2] + x) * sizes.O_column
+                                here, from_ = f * sizes.O_plane + to, (f * at_once + q) * L
+                                # what a short row writes into the next one is computed after it
+                                if sizes.O_column == 1 and (wide >= L or to + L <= next_row):
+                                    store(out, here, load(results, from_))
+                                else:
+                                    for v in range(min(L, wide)):
+                                        out[here + v * sizes.O_column] = results[from_ + v]
 
 
 @njit(nogil=True, cache=True)
