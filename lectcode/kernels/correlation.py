@@ -140,7 +140,7 @@ class Plan(NamedTuple):
     inside: np.ndarray  # for each part and tap: the first row and the end, the first column and the end, that exist
     taps: np.ndarray  # all filter elements, part after part
     tasks: int
-    work: int  # multiply-adds
+    work: int  # multiply-adds of float32, of which one of float64 takes as long as two
     gaps: bool  # some pixels of the result meet no tap
 
 
@@ -258,7 +258,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradien
     tile = VECTORS * lanes
     groups, K_w = geometry.groups, geometry.kernel_size[1]
     met = [sum((end - begin) * len(taps) for begin, end, _, taps in axis.parts) for axis in axes]
-    work = N * groups * rows * channels * met[0] * met[1]
+    work = N * groups * rows * channels * met[0] * met[1] * itemsize // 4
     threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
     block = ROWS if rows >= FEW else 1
     blocks = -(-rows // block)
