@@ -51,14 +51,18 @@ def divided(request, monkeypatch):
     next to nothing makes bands of few rows.
     """
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(correlation, "_worth_packing", lambda *_: request.param.startswith("packed"))
     monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
-    without = correlation._without_padding
-    axes = {
-        "packed without padding": lambda y, x, *_: (without(y), without(x)),
-        "copied in small bands": lambda y, x, *_: (without(y), x),
-    }
-    monkeypatch.setattr(correlation, "_cheapest", axes.get(request.param, lambda y, x, *_: (y, x)))
+
+    def way(y, x, gradient):
+        without = correlation._without_padding if gradient else lambda axis: axis
+        yield {
+            "packed": (y, x, False),
+            "packed without padding": (without(y), without(x), False),
+            "copied": (y, x, True),
+            "copied in small bands": (without(y), x, True),
+        }[request.param]
+
+    monkeypatch.setattr(correlation, "_ways", way)
     if request.param == "copied in small bands":
         monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
     plans = correlation.plan_forward, correlation.plan_grad_input
@@ -150,7 +154,8 @@ def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
     assert products == (3 * 28 - 8) ** 2
     assert len(parts_of(correlation.plan_forward, 28, 4)) == 1  # its zeros may meet inf
     assert len(parts_of(correlation.plan_grad_input, 2, 1)) == 1  # four pixels fill a vector, one or two do not
-    monkeypatch.setattr(correlation, "_worth_packing", lambda *_: False)
+    ways = correlation._ways
+    monkeypatch.setattr(correlation, "_ways", lambda *axes: [way for way in ways(*axes) if way[-1]])
     parts = parts_of(correlation.plan_grad_input.__wrapped__, 28, 4)
     assert [tuple(part[2:4]) for part in parts] == [(0, 28)] * 3  # parts of a copy are whole rows
 

@@ -11,6 +11,7 @@ correlation of stride 1 of G, with every S-th tap of the turned filters: one "pa
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise, product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +23,9 @@ from lectcode.kernels.threads import worth
 DEPTH = 192  # rows of a panel
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
-READ = 0.75  # cycles to read an element of a filter if they do not fit into the second-level cache
+READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
-PACK, FIND = (4, 5, 10, 10, 40), 8  # cycles for a vector of a panel, by its stride, and to find what is padding
+PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
 WORTH_PACKING, SMALL = 10_000, 2**21  # pixels that use packed filters, and bytes of these: each thread packs its own
 FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
 SECOND_LEVEL = 400_000  # bytes of filters, or of padded input that a task copies, that stay in the second-level cache
@@ -200,51 +201,42 @@ def _without_padding(axis):
     return axis._replace(parts=parts)
 
 
-def _cheapest(y, x, N, blocks, channels, lanes, padded):
-    """Return the axes, each with or without products with padding, whichever takes fewer cycles.
-
-    Without them there is less to multiply: with dilation 4 on 28 x 28 pixels, 18 % less. But more vectors are not full,
-    and each part reads the filters for itself, all elements, for those that it needs stand between the others. In a
-    padded copy whole rows are multiplied, so there parts are rows.
-    """
-    taps = sum(len(part[-1]) for part in y.parts) * sum(len(part[-1]) for part in x.parts)
+def _cycles(y, x, padded, N, rows, channels, lanes):
+    """Estimate what a product costs, in cycles for each channel of the source: as a padded copy, or packed."""
+    blocks = -(-rows // ROWS)
+    taps = prod(len({tap for part in axis.parts for tap, *_ in part[-1]}) for axis in (y, x))
     far = ROWS * blocks * channels * taps * BYTES // lanes > SECOND_LEVEL
+    width, total = x.steps + x.reach, 0
+    if padded:
+        copied = COPY_ROW + COPY * x.stride * -(-width // lanes)
+        total += N * y.phases * x.phases * (y.steps + y.reach) * copied
+    for (top, bottom, _, down), (left, right, _, across) in product(y.parts, x.parts):
+        height, columns = bottom - top, right - left
+        pieces = N * height * -(-columns // lanes)  # vectors that are packed, or moved
+        # of a copy whole rows are multiplied, and what is between two of them
+        images, positions = (N, (height - 1) * width + columns) if padded else (1, N * height * columns)
+        vectors, stripes = (images * -(-positions // (lanes * n)) for n in (1, VECTORS * TILES))
+        multiplied, moved = ROWS * blocks * vectors, padded or rows < ROWS or x.scale > 1 or columns < x.result
+        if not padded:
+            vector = PACK[min(x.stride, len(PACK)) - 1] + FIND / channels
+            multiplied += PACK_ROW * stripes + vector * pieces
+        total += len(down) * len(across) * multiplied
+        total += ROWS * blocks * (READ * far * taps * stripes + MOVE * moved * pieces / channels)
+    return total
 
-    def cycles(axes):
-        total = 0
-        for (top, bottom, _, down), (left, right, _, across) in product(*(axis.parts for axis in axes)):
-            rows, columns = bottom - top, right - left
-            pieces = N * rows * -(-columns // lanes)  # packed vectors, and moved ones
-            images, positions = 1, N * rows * columns
-            if padded:
-                images, positions = N, (rows - 1) * (x.steps + x.reach) + columns
-            vectors, stripes = (images * -(-positions // (lanes * n)) for n in (1, VECTORS * TILES))
-            total += len(down) * len(across) * (ROWS * blocks * vectors + (0 if padded else PACK[0] * pieces))
-            total += ROWS * blocks * (READ * far * taps * stripes + MOVE * pieces / channels)
-        return total
 
-    return min(product((y, _without_padding(y)), (x,) if padded else (x, _without_padding(x))), key=cycles)
+def _ways(y, x, gradient):
+    """Yield the ways to compute a product: its axes, and whether it reads a padded copy.
 
-
-def _worth_packing(y, x, rows, blocks, channels, lanes):
-    """Tell whether to pack the source, else the micro-kernel reads a padded copy; for a source that needs either.
-
-    What each costs beyond the multiply-adds is estimated in cycles for a tile of pixels and a filter element.
+    A gradient need not multiply with padding: with dilation 4 on 28 x 28 pixels, that is 18 % less. But more vectors
+    are not full, and each part reads the filters for itself, all elements, for those that it needs stand between the
+    others. Of a copy whole rows are multiplied, so there parts are rows.
     """
-    tile = VECTORS * lanes
-    tiles = y.steps * x.steps / tile
-    taps = sum(len(part[-1]) for part in y.parts) * sum(len(part[-1]) for part in x.parts)
-    # the copy: what is computed between two rows and thrown away, the copying, and tiles that must be copied to O
-    width = x.steps + x.reach
-    vectors = -(-((y.steps - 1) * width + x.steps) // lanes)
-    between = ROWS * VECTORS * blocks * (vectors / (VECTORS * tiles) - 1)
-    copied = y.phases * x.phases * (y.steps + y.reach) * (COPY_ROW + COPY * x.stride * -(-width // lanes))
-    flat = x.scale == 1 and x.steps == x.result and rows >= ROWS
-    moved = MOVE * ROWS * VECTORS * blocks / (channels * taps) if flat else 0
-    copy = between + copied / (tiles * taps) + moved
-    # the panel: its vectors; in the first channel also which of their lanes meet the padding
-    vectors = tile / x.steps * -(-x.steps // lanes)
-    return copy > vectors * (PACK[min(x.stride, len(PACK)) - 1] + FIND / channels)
+    without = (_without_padding(y), _without_padding(x)) if gradient else (y, x)
+    for padded in (True, False):
+        for rows in (y, without[0]):
+            for columns in (x,) if padded else (x, without[1]):
+                yield rows, columns, padded
 
 
 def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradient):
@@ -275,9 +267,9 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradien
         y = y._replace(size=steps, parts=[(0, steps, 0, [tap_y])])
         x = x._replace(size=1, parts=[(0, 1, 0, [tap_x])])
         O_row = line = 1
-    padded = block == 1 or not (plain or _worth_packing(y, x, rows, blocks, channels, lanes))
-    if gradient and block > 1:
-        y, x = _cheapest(y, x, N, blocks, channels, lanes, padded)
+    padded = block == 1
+    if block > 1 and not plain:
+        y, x, padded = min(_ways(y, x, gradient), key=lambda way: _cycles(*way, N, rows, channels, lanes))
     # tasks
     pixels = steps * columns
     images, bands, splits = 1, 1, 1
