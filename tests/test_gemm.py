@@ -95,7 +95,7 @@ def test_exact_with_any_number_of_threads(case, dtype):
 
 @pytest.mark.usefixtures("divided")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("stride", "size"), [(1, (12, 50)), (2, (11, 37)), (1, (3, 4))])
+@pytest.mark.parametrize(("stride", "size"), [(1, (12, 50)), (2, (11, 37)), (1, (3, 4)), (4, (13, 20))])
 @pytest.mark.parametrize("number", [1, 2, 3, 5])
 def test_few_filters(monkeypatch, number, stride, size, dtype):
     """Three at once, the last ones twice, or one after the other; in rows at once, the last ones twice, or single."""
@@ -171,6 +171,8 @@ def test_filters_of_a_gradient_are_packed_if_they_are_used_often_and_small():
     assert packed(1, ROWS - 1, 8)  # less than a block is filled up
 
 
+# Without the JIT the kernels are NumPy scalars, and those warn where compiled code is silent.
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning" if numba.config.DISABLE_JIT else "error")
 @pytest.mark.parametrize("size", [3, 7])
 @pytest.mark.parametrize("fault", [np.inf, np.nan])
 def test_filters_that_are_not_finite(size, fault):
