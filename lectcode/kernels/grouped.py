@@ -100,7 +100,7 @@ def forward(I, F, B, geometry, O):
 
 
 def grad_input(G, F, geometry, dI):
-    """Write the gradient of the input into dI; F is finite."""
+    """Write the gradient of the input into dI; `gemm` takes care of an F that is not finite."""
     rows, channels = F.shape[1], F.shape[0] // geometry.groups
     plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
     _run(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)

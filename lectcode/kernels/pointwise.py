@@ -35,7 +35,7 @@ def forward(I, F, B, geometry, O):
 
 
 def grad_input(G, F, geometry, dI):
-    """Write the gradient of the input into dI; F is finite or `gemm` has sent it elsewhere."""
+    """Write the gradient of the input into dI; `gemm` takes care of an F that is not finite."""
     C_out, rows = F.shape[:2]
     _run(G, F, no_bias(dI.shape[1], G.dtype), rows, C_out // geometry.groups, 1, rows, dI)
 
