@@ -45,13 +45,24 @@ def problem(case, dtype):
     return I, F, B, G, geometry
 
 
-@pytest.fixture(params=["packed", "copied", "copied in small bands"])
+@pytest.fixture(params=["packed", "packed without padding", "copied", "copied in small bands"])
 def divided(request, monkeypatch):
-    """Divide even little work, and read the source either way; a second cache that holds next to nothing makes bands of
-    few rows.
+    """Divide even little work, and read the source either way, and the filters of a gradient; a second cache that holds
+    next to nothing makes bands of few rows.
     """
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    monkeypatch.setattr(correlation, "_worth_packing", lambda *_: request.param == "packed")
+    monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
+
+    def way(y, x, gradient):
+        without = correlation._without_padding if gradient else lambda axis: axis
+        yield {
+            "packed": (y, x, False),
+            "packed without padding": (without(y), without(x), False),
+            "copied": (y, x, True),
+            "copied in small bands": (without(y), x, True),
+        }[request.param]
+
+    monkeypatch.setattr(correlation, "_ways", way)
     if request.param == "copied in small bands":
         monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
     plans = correlation.plan_forward, correlation.plan_grad_input
@@ -82,9 +93,20 @@ def test_exact_with_any_number_of_threads(case, dtype):
         np.testing.assert_array_equal(actual, dI)
 
 
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("stride", "size"), [(1, (12, 50)), (2, (11, 37)), (1, (3, 4)), (4, (13, 20))])
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_few_filters(monkeypatch, number, stride, size, dtype):
+    """Three at once, the last ones twice, or one after the other; in rows at once, the last ones twice, or single."""
+    monkeypatch.setattr(correlation, "FEW", 6)
+    monkeypatch.setitem(CASES, "few filters", (2, number, size, number, (3, 3), stride, 1, 1, 1))
+    test_exact_with_any_number_of_threads("few filters", dtype)
+
+
 def plan_of(case, threads=1):
     I, F, _, _, geometry = problem(case, np.float32)
-    return correlation.plan_forward(I.shape[0], F.shape[0], F.shape[1], geometry, 4, threads).sizes
+    return correlation.plan_forward.__wrapped__(I.shape[0], F.shape[0], F.shape[1], geometry, 4, threads).sizes
 
 
 def test_each_way_to_read_the_source_occurs():
@@ -93,9 +115,14 @@ def test_each_way_to_read_the_source_occurs():
     assert not plan_of("short rows").padded
     assert not plan_of("stride 2").padded
     assert plan_of("rows in bands").padded
-    assert plan_of("planes in bands", threads=2).bands == 2
     assert plan_of("less than a block").A_packed  # the missing rows are written there
     assert plan_of("many filters, images in a tile").images > 1
+
+
+def test_only_what_occupies_several_threads_is_divided(monkeypatch):
+    assert plan_of("planes in bands", threads=2).bands == 1
+    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
+    assert plan_of("planes in bands", threads=2).bands == 2
 
 
 @pytest.mark.parametrize(
@@ -113,6 +140,54 @@ def test_which_layers_are_packed(channels, size, filters, kernel, stride, packed
         channels, (size, size), (filters, channels, kernel, kernel), stride, kernel // 2, 1, 1
     )
     assert correlation.plan_forward(1, filters, channels, geometry, 4, 1).sizes.padded != packed
+
+
+def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
+    """Of the outer 4 rows and columns of 28 a third of the taps meet padding."""
+
+    def parts_of(plan, size, dilation):
+        geometry = shapes.conv_geometry(512, (size, size), (512, 512, 3, 3), 1, dilation, dilation, 1)
+        return plan(1, 512, 512, geometry, 4, 1).parts
+
+    parts = parts_of(correlation.plan_grad_input, 28, 4)
+    products = sum((bottom - top) * (right - left) * taps for top, bottom, left, right, *_, taps in parts)
+    assert products == (3 * 28 - 8) ** 2
+    assert len(parts_of(correlation.plan_forward, 28, 4)) == 1  # its zeros may meet inf
+    assert len(parts_of(correlation.plan_grad_input, 2, 1)) == 1  # four pixels fill a vector, one or two do not
+    ways = correlation._ways
+    monkeypatch.setattr(correlation, "_ways", lambda *axes: [way for way in ways(*axes) if way[-1]])
+    parts = parts_of(correlation.plan_grad_input.__wrapped__, 28, 4)
+    assert [tuple(part[2:4]) for part in parts] == [(0, 28)] * 3  # parts of a copy are whole rows
+
+
+def test_filters_of_a_gradient_are_packed_if_they_are_used_often_and_small():
+    def packed(N, rows, channels):
+        geometry = shapes.conv_geometry(rows, (28, 28), (channels, rows, 3, 3), 1, 1, 1, 1)
+        return correlation.plan_grad_input(N, rows, channels, geometry, 4, 1).sizes.A_packed
+
+    assert packed(16, 64, 64)
+    assert not packed(8, 64, 64)
+    assert not packed(16, 512, 512)
+    assert packed(1, ROWS - 1, 8)  # less than a block is filled up
+
+
+# Without the JIT the kernels are NumPy scalars, and those warn where compiled code is silent.
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning" if numba.config.DISABLE_JIT else "error")
+@pytest.mark.parametrize("size", [3, 7])
+@pytest.mark.parametrize("fault", [np.inf, np.nan])
+def test_filters_that_are_not_finite(size, fault):
+    """Zeros around G must not make NaN of them, whether that is seen in F or, where it has fewer numbers, in dI."""
+    F, G = np.ones((2, 20, 3, 3), np.float32), np.ones((1, 2, size, size), np.float32)
+    F[1, 1, 0, 2] = fault
+    geometry = shapes.conv_geometry(20, (size, size), F.shape, 1, 1, 1, 1)
+    for array in (F, G):
+        array.flags.writeable = False
+    expected, actual = np.empty((2, 1, 20, size, size), np.float32)
+    assert (F.size > actual.size) == (size == 3)
+    direct.grad_input(G, F, geometry, expected)
+    gemm.grad_input(G, F, geometry, actual)
+    np.testing.assert_array_equal(actual, expected)
+    assert np.isfinite(expected[0, 1]).sum() == 2 * size - 1  # the row and the column that the fault never meets
 
 
 def test_one_window_over_the_whole_image_is_a_product():

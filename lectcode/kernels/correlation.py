@@ -10,20 +10,25 @@ correlation of stride 1 of G, with every S-th tap of the turned filters: one "pa
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise, product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import BYTES
+from lectcode.kernels.threads import worth
 
 DEPTH = 192  # rows of a panel
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
+READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
-PACK, FIND = (4, 5, 10, 10, 40), 8  # cycles for a vector of a panel, by its stride, and to find what is padding
-WORTH_PACKING = 800  # pixels that use packed filters
-SECOND_LEVEL = 400_000  # bytes of padded input that a task copies: they should stay in the second-level cache
+PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
+WORTH_PACKING, SMALL = 10_000, 2**21  # pixels that use packed filters, and bytes of these: each thread packs its own
+FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
+SECOND_LEVEL = 400_000  # bytes of filters, or of padded input that a task copies, that stay in the second-level cache
 
 
 class Axis(NamedTuple):
@@ -67,7 +72,11 @@ def grad_input_axis(size, K, S, D, before, outputs):
 
 
 class Sizes(NamedTuple):
-    """What the compiled loops must know; every pair is (height, width), distances are counted in elements."""
+    """What the compiled loops must know; every pair is (height, width), distances are counted in elements.
+
+    They are given it as a plain tuple and name the numbers themselves: to take over a tuple that has names costs Numba
+    2 us, a tenth of a small layer.
+    """
 
     N: int
     groups: int
@@ -90,10 +99,10 @@ class Sizes(NamedTuple):
     O_plane: int
     O_row: int  # from one step to the next
     O_column: int
-    A_packed: bool  # the filters are packed
-    A_row: int  # from one row of the product to the next in the filters
-    A_group: int
-    workspace: tuple  # sizes of a thread's padded source or panel, and of its block of results
+    filters: tuple  # distances in F of two rows of the product, two channels, two groups
+    A_packed: bool  # each thread packs the filters of its tasks: what another writes takes long to read
+    A_row: int  # from one row of the product to the next in what the micro-kernel reads
+    workspace: tuple  # sizes of a thread's padded source or panel, of its block of results, of the filters it packs
 
 
 @lru_cache(512)
@@ -114,6 +123,14 @@ def pixels_as_channels(array):
     return array.reshape(array.shape[0], -1, 1, 1)
 
 
+@lru_cache(512)
+def no_bias(rows, dtype):
+    """Return a bias of zeros, read-only as every bias is: one compiled version serves both."""
+    D = np.zeros(rows, dtype)
+    D.flags.writeable = False
+    return D
+
+
 class Plan(NamedTuple):
     """A product, ready to run."""
 
@@ -122,10 +139,9 @@ class Plan(NamedTuple):
     lines: np.ndarray  # for each part, channel and tap: where the source's line begins
     columns: np.ndarray  # and where the filters' column
     inside: np.ndarray  # for each part and tap: the first row and the end, the first column and the end, that exist
-    taps: np.ndarray  # of each part, in the filters
-    filters: tuple  # distances in F of two rows, two channels, two groups
+    taps: np.ndarray  # all filter elements, part after part
     tasks: int
-    work: int  # multiply-adds
+    work: int  # multiply-adds of float32, of which one of float64 takes as long as two
     gaps: bool  # some pixels of the result meet no tap
 
 
@@ -134,7 +150,8 @@ def plan_forward(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of a convolution."""
     axes = [forward_axis(*axis) for axis in _axes(geometry)]
     taps = geometry.kernel_size[0] * geometry.kernel_size[1]
-    return _plan(N, rows, channels, axes, geometry, (channels * taps, taps, rows * channels * taps), itemsize, threads)
+    filters = channels * taps, taps, rows * channels * taps
+    return _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, False)
 
 
 @lru_cache(512)
@@ -142,7 +159,8 @@ def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of the gradient of the input."""
     axes = [grad_input_axis(*axis) for axis in _axes(geometry)]
     taps = geometry.kernel_size[0] * geometry.kernel_size[1]
-    return _plan(N, rows, channels, axes, geometry, (taps, rows * taps, rows * channels * taps), itemsize, threads)
+    filters = taps, rows * taps, rows * channels * taps
+    return _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, True)
 
 
 def _axes(geometry):
@@ -168,33 +186,72 @@ def _inside(axis, shift, phase):
     return max(-(first // axis.stride), 0), -((first - axis.size) // axis.stride)
 
 
-def _worth_packing(y, x, rows, blocks, channels, lanes):
-    """Tell whether to pack the source, else the micro-kernel reads a padded copy; for a source that needs either.
+def _without_padding(axis):
+    """Return the axis with its parts cut where a tap begins or ceases to meet the padding, and there left out.
 
-    What each costs beyond the multiply-adds is estimated in cycles for a tile of pixels and a filter element.
+    A part whose taps all meet padding keeps one, which writes the zeros.
     """
-    tile = VECTORS * lanes
-    tiles = y.steps * x.steps / tile
-    taps = sum(len(part[-1]) for part in y.parts) * sum(len(part[-1]) for part in x.parts)
-    # the copy: what is computed between two rows and thrown away, the copying, and tiles that must be copied to O
-    width = x.steps + x.reach
-    vectors = -(-((y.steps - 1) * width + x.steps) // lanes)
-    between = ROWS * VECTORS * blocks * (vectors / (VECTORS * tiles) - 1)
-    copied = y.phases * x.phases * (y.steps + y.reach) * (COPY_ROW + COPY * x.stride * -(-width // lanes))
-    flat = x.scale == 1 and x.steps == x.result and rows >= ROWS
-    moved = MOVE * ROWS * VECTORS * blocks / (channels * taps) if flat else 0
-    copy = between + copied / (tiles * taps) + moved
-    # the panel: its vectors; in the first channel also which of their lanes meet the padding
-    vectors = tile / x.steps * -(-x.steps // lanes)
-    return copy > vectors * (PACK[min(x.stride, len(PACK)) - 1] + FIND / channels)
+    parts = []
+    for begin, end, start, taps in axis.parts:
+        inside = [_inside(axis, shift, phase) for _, shift, phase in taps]
+        cuts = {min(max(edge, begin), end) for edge in (begin, end, *sum(inside, ()))}
+        for first, stop in pairwise(sorted(cuts)):
+            met = [tap for tap, (top, bottom) in zip(taps, inside, strict=True) if top <= first and stop <= bottom]
+            parts.append((first, stop, start, met or taps[:1]))
+    return axis._replace(parts=parts)
 
 
-def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
-    """Choose tasks and tables for a product along two axes."""
+def _cycles(y, x, padded, N, rows, channels, lanes):
+    """Estimate what a product costs, in cycles for each channel of the source: as a padded copy, or packed."""
+    blocks = -(-rows // ROWS)
+    taps = prod(len({tap for part in axis.parts for tap, *_ in part[-1]}) for axis in (y, x))
+    far = ROWS * blocks * channels * taps * BYTES // lanes > SECOND_LEVEL
+    width, total = x.steps + x.reach, 0
+    if padded:
+        copied = COPY_ROW + COPY * x.stride * -(-width // lanes)
+        total += N * y.phases * x.phases * (y.steps + y.reach) * copied
+    for (top, bottom, _, down), (left, right, _, across) in product(y.parts, x.parts):
+        height, columns = bottom - top, right - left
+        pieces = N * height * -(-columns // lanes)  # vectors that are packed, or moved
+        # of a copy whole rows are multiplied, and what is between two of them
+        images, positions = (N, (height - 1) * width + columns) if padded else (1, N * height * columns)
+        vectors, stripes = (images * -(-positions // (lanes * n)) for n in (1, VECTORS * TILES))
+        multiplied, moved = ROWS * blocks * vectors, padded or rows < ROWS or x.scale > 1 or columns < x.result
+        if not padded:
+            vector = PACK[min(x.stride, len(PACK)) - 1] + FIND / channels
+            multiplied += PACK_ROW * stripes + vector * pieces
+        total += len(down) * len(across) * multiplied
+        total += ROWS * blocks * (READ * far * taps * stripes + MOVE * moved * pieces / channels)
+    return total
+
+
+def _ways(y, x, gradient):
+    """Yield the ways to compute a product: its axes, and whether it reads a padded copy.
+
+    A gradient need not multiply with padding: with dilation 4 on 28 x 28 pixels, that is 18 % less. But more vectors
+    are not full, and each part reads the filters for itself, all elements, for those that it needs stand between the
+    others. Of a copy whole rows are multiplied, so there parts are rows.
+    """
+    without = (_without_padding(y), _without_padding(x)) if gradient else (y, x)
+    for padded in (True, False):
+        for rows in (y, without[0]):
+            for columns in (x,) if padded else (x, without[1]):
+                yield rows, columns, padded
+
+
+def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradient):
+    """Choose tasks and tables for a product along two axes.
+
+    In a `gradient` there are no products with padding. In a convolution there are, and inf in a filter makes NaN there;
+    the filters of a gradient stand farther apart in memory.
+    """
     y, x = axes
     lanes = BYTES // itemsize
     tile = VECTORS * lanes
     groups, K_w = geometry.groups, geometry.kernel_size[1]
+    met = [sum((end - begin) * len(taps) for begin, end, _, taps in axis.parts) for axis in axes]
+    work = N * groups * rows * channels * met[0] * met[1] * itemsize // 4
+    threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
     block = ROWS if rows >= FEW else 1
     blocks = -(-rows // block)
     steps, columns = y.steps, x.steps
@@ -203,16 +260,16 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     plain = x.stride == 1 and x.corner == 0 and x.size == columns and x.reach == 0 and y.corner == 0 and y.last < y.size
     line = y.stride * x.size
     size, O_row, O_column = (y.size, x.size), y.scale * x.result, x.scale
-    columns_parts = [(begin, end, start, taps) for begin, end, start, taps in x.parts]
-    rows_parts = y.parts
     if block > 1 and plain and y.stride == 1 and y.reach == 0 and y.scale == x.scale == 1 and columns == x.result:
         # one long row per plane: bands may begin anywhere
         steps, columns, width = steps * columns, 1, 1
         (tap_y,), (tap_x,) = y.parts[0][3], x.parts[0][3]
-        rows_parts, columns_parts = [(0, steps, 0, [tap_y])], [(0, 1, 0, [tap_x])]
-        y, x = y._replace(size=steps), x._replace(size=1)
+        y = y._replace(size=steps, parts=[(0, steps, 0, [tap_y])])
+        x = x._replace(size=1, parts=[(0, 1, 0, [tap_x])])
         O_row = line = 1
-    padded = block == 1 or not (plain or _worth_packing(y, x, rows, blocks, channels, lanes))
+    padded = block == 1
+    if block > 1 and not plain:
+        y, x, padded = min(_ways(y, x, gradient), key=lambda way: _cycles(*way, N, rows, channels, lanes))
     # tasks
     pixels = steps * columns
     images, bands, splits = 1, 1, 1
@@ -226,7 +283,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         images = max(1, min(N, N * groups // threads))
     if padded:
         step_bytes = channels * y.phases * x.phases * width * itemsize
-        fit = max(SECOND_LEVEL // step_bytes - y.reach, -(-2 * tile // columns), 1)
+        least = -(-2 * tile // columns) if block > 1 else FEWEST
+        fit = max(SECOND_LEVEL // step_bytes - y.reach, least, 1)
         images = max(1, min(images, SECOND_LEVEL // (step_bytes * (steps + y.reach))))
         bands = max(bands, -(-steps // fit))
     # three tasks would keep one of two threads waiting for half of the time
@@ -242,14 +300,11 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
     plane = y.phases * x.phases * extent[0] * extent[1] if padded else size[0] * size[1]
     if padded:
         line = width
-    parts, lines, columns_of, inside, chosen, before, work = [], [], [], [], [], 0, 0
+    parts, lines, inside, numbers, before = [], [], [], [], 0
     channel = np.arange(channels)[:, None] * plane
-    # filters whose columns are far apart in memory are packed if that pays
-    pack = filters[0] < filters[1] and N * pixels * len(y.parts) * len(x.parts) >= WORTH_PACKING
-    pack = block > 1 and (pack or rows < block)
-    for y_begin, y_end, y_start, y_taps in rows_parts:
-        for x_begin, x_end, x_start, x_taps in columns_parts:
-            shifts, numbers = [], []
+    for y_begin, y_end, y_start, y_taps in y.parts:
+        for x_begin, x_end, x_start, x_taps in x.parts:
+            shifts = []
             for k_h, y_shift, f in y_taps:
                 for k_w, x_shift, g in x_taps:
                     if padded:
@@ -258,20 +313,27 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
                         shifts.append((y_shift * y.stride + f) * x.size + x_shift * x.stride + g)
                     inside.append((*_inside(y, y_shift, f), *_inside(x, x_shift, g)))
                     numbers.append(k_h * K_w + k_w)
-            parts.append((y_begin, y_end, x_begin, x_end, y_start * x.result + x_start, before, len(numbers)))
+            parts.append((y_begin, y_end, x_begin, x_end, y_start * x.result + x_start, before, len(shifts)))
             lines.append((channel + np.array(shifts, np.int64)).reshape(-1))
-            if pack:
-                columns_of.append(np.arange(channels * len(numbers)) * block)
-            else:
-                columns_of.append((np.arange(channels)[:, None] * filters[1] + np.array(numbers, np.int64)).reshape(-1))
-            chosen += numbers
-            before += len(numbers)
-            work += (y_end - y_begin) * (x_end - x_begin) * len(numbers)
-    K = channels * len(chosen)
+            before += len(shifts)
+    order = list(dict.fromkeys(numbers))  # of packed filters
+    K = channels * len(order)
+    # filters whose columns are far apart in memory are packed if that pays, and those that do not fill a block
+    many = N * pixels * y.scale * x.scale >= WORTH_PACKING
+    packed = -(-blocks // splits) * block * K
+    pack = block > 1 and (rows < block or (gradient and many and packed * itemsize <= SMALL))
+    column, places = filters[1], np.array(numbers, np.int64)
+    if pack:
+        column, places = len(order) * block, np.array([order.index(number) * block for number in numbers], np.int64)
+    columns_of = [
+        (np.arange(channels)[:, None] * column + places[first : first + count]).reshape(-1)
+        for *_, first, count in parts
+    ]
     stripe = TILES * tile
     workspace = (
         -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else (min(DEPTH, K) + 1) * stripe,
-        -(-blocks // splits) * block * stripe + lanes,
+        -(-(-(-blocks // splits) * block * stripe + lanes) // tile) * tile,
+        packed if pack else 0,
     )
     sizes = Sizes(
         N,
@@ -295,9 +357,9 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         y.result * x.result,
         O_row,
         O_column,
+        filters,
         pack,
         1 if pack else filters[0],
-        filters[2],
         workspace,
     )
     tasks = -(-N // images) * bands * groups * splits
@@ -307,9 +369,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads):
         np.concatenate(lines),
         np.concatenate(columns_of),
         np.array(inside, np.int64).reshape(-1, 4),
-        np.array(chosen, np.int64),
-        filters,
+        np.array(order, np.int64),
         tasks,
-        N * groups * rows * channels * work,
+        work,
         any(part[-1] == 0 for part in parts),
     )

@@ -22,13 +22,15 @@ from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, mult
 from lectcode.kernels.correlation import (
     DEPTH,
     TILES,
+    Sizes,
+    no_bias,
     one_window,
     pixels_as_channels,
     plan_forward,
     plan_grad_input,
 )
 from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_plane, plan_moves, unpack
-from lectcode.kernels.simd import lanes_of
+from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share
 
 
@@ -51,10 +53,24 @@ def forward(I, F, B, geometry, O):
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
+    empty = G.size == 0 or F.size == 0 or dI.size == 0
     # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
-    if G.size == 0 or F.size == 0 or dI.size == 0 or np.count_nonzero(np.isfinite(F)) < F.size:
+    # An F that is not finite makes numbers that are not finite, so whichever array is smaller tells whether it may be.
+    many = F.size > dI.size
+    if empty or not (many or _finite(F)):
         direct.grad_input(G, F, geometry, dI)
         return
+    _grad_input(G, F, geometry, dI)
+    if many and not (_finite(dI) or _finite(F)):
+        direct.grad_input(G, F, geometry, dI)
+
+
+def _finite(array):
+    return np.count_nonzero(np.isfinite(array)) == array.size
+
+
+def _grad_input(G, F, geometry, dI):
+    """Write the gradient of the input into dI; F is finite, or dI will not be."""
     if matrices := one_window(geometry):
         F, geometry, dI = pixels_as_channels(F), matrices, pixels_as_channels(dI)
     rows, channels = F.shape[1], F.shape[0] // geometry.groups
@@ -64,7 +80,7 @@ def grad_input(G, F, geometry, dI):
         grouped.grad_input(G, F, geometry, dI)
     else:
         plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
-        _product(G, F, np.zeros(dI.shape[1], G.dtype), plan, dI)
+        _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
 def refusal(dtype, geometry):
@@ -77,27 +93,10 @@ def _product(X, F, D, plan, O):
     if plan.gaps:
         O[...] = D[:, None, None]
     sizes = plan.sizes
-    A = _packed(F, plan) if sizes.A_packed else F.reshape(-1)
-    D = np.concatenate([D, np.zeros(sizes.block, D.dtype)])
-    D.flags.writeable = False
-    arguments = X.reshape(-1), A, D, sizes, plan.parts, plan.lines, plan.columns, plan.inside, O.reshape(-1)
+    tables = tuple(sizes), plan.parts, plan.lines, plan.columns, plan.inside, plan.taps
     kernel = _correlate if sizes.block > 1 else narrow.correlate
+    arguments = X.reshape(-1), F.reshape(-1), D, *tables, O.reshape(-1)
     share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
-
-
-def _packed(F, plan):
-    """Return the filters in the order of the micro-kernel, part after part."""
-    sizes = plan.sizes
-    rows = sizes.groups * -(-sizes.rows // sizes.block) * sizes.block
-    A = np.empty(rows * sizes.channels * plan.taps.size, F.dtype)
-    begin = 0
-    for taps in np.split(plan.taps, plan.parts[1:, 5]):
-        end = begin + rows * sizes.channels * taps.size
-        arguments = F.reshape(-1), sizes.rows, sizes.channels, *plan.filters, taps, A[begin:end]
-        share(pack_filters, sizes.groups * sizes.channels, 8 * (end - begin), *arguments)
-        begin = end
-    A.flags.writeable = False
-    return A
 
 
 @njit(nogil=True, cache=True)
@@ -112,9 +111,9 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first, last):
+def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
-    lanes = lanes_of(X)
+    lanes, sizes = lanes_of(X), Sizes(*numbers)
     width = VECTORS * lanes
     stripe = TILES * width
     block = sizes.block
@@ -122,21 +121,33 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
     image_distance = sizes.channels * sizes.plane
     if not sizes.padded:
         image_distance *= sizes.groups
+    block_size = block * sizes.channels * taps.size  # of packed filters
+    chunks = (sizes.N + sizes.images - 1) // sizes.images
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
-    C = workspace[sizes.workspace[0] :]
+    C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
+    own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
+    A, packed = frozen(own) if sizes.A_packed else F, -1
+    D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
+    for r in range(D.size):
+        D[r] = bias[r] if r < bias.size else 0
     dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * stripe, which takes half a second to compile
     for k in range(DEPTH):
         dense[k] = k * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
-    masks = np.empty((inside.shape[0], stripe), np.int64)
+    masks = np.empty((taps.size, stripe), np.int64)
     for task in range(first, last):
-        rest, split = divmod(task, sizes.splits)
-        rest, group = divmod(rest, sizes.groups)
-        rest, band = divmod(rest, sizes.bands)
-        n, i = rest * sizes.images, band * sizes.band
+        rest, band = divmod(task, sizes.bands)
+        rows_of, chunk = divmod(rest, chunks)
+        split, group = divmod(rows_of, sizes.groups)
+        n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
+        F_row, F_channel, F_group = sizes.filters
+        if sizes.A_packed and packed != rows_of:
+            start = group * F_group
+            pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, first_block, last_block)
+            packed = rows_of
         if sizes.padded:
             source, step = 0, 1
             corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
@@ -161,15 +172,14 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
         O_task = (n * sizes.groups + group) * sizes.rows * sizes.O_plane
         for p in range(parts.shape[0]):
             row_begin, row_end = max(parts[p, 0], i), min(parts[p, 1], end)
-            column, across, taps = parts[p, 2], parts[p, 3] - parts[p, 2], parts[p, 6]
+            column, across, elements = parts[p, 2], parts[p, 3] - parts[p, 2], parts[p, 6]
             rows = row_end - row_begin
-            if rows <= 0 or across <= 0 or taps == 0:
+            if rows <= 0 or across <= 0 or elements == 0:
                 continue
-            K = sizes.channels * taps
+            K = sizes.channels * elements
             X_part = source + (row_begin - i) * sizes.line + column * step
-            inside_part, masks_part = inside[parts[p, 5] : parts[p, 5] + taps], masks[:taps]
+            inside_part, masks_part = inside[parts[p, 5] : parts[p, 5] + elements], masks[:elements]
             table = sizes.channels * parts[p, 5]
-            A_part = sizes.groups * blocks * block * table + group * blocks * block * K
             O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + column * sizes.O_column
             # positions: whole lines of the copy, or pixels if they are packed, of all images one after the other
             line, at_once = (sizes.line, 1) if sizes.padded else (across, images)
@@ -210,7 +220,7 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
                                 lines,
                                 table + k,
                                 depth,
-                                k % taps,
+                                k % elements,
                                 step,
                                 moves,
                                 number,
@@ -223,9 +233,9 @@ def _correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, firs
                         for b in range(first_block, last_block):
                             # the last block may begin earlier: it computes some rows twice
                             row = max(min(b * block, sizes.rows - block), 0)
-                            d = group * sizes.rows + row if k == 0 else sizes.groups * sizes.rows
-                            unpacked = group * sizes.A_group + row * sizes.A_row
-                            a = A_part + b * block * K if sizes.A_packed else unpacked
+                            d = group * sizes.rows + row if k == 0 else bias.size
+                            unpacked = group * F_group + row * F_row
+                            a = (b - first_block) * block_size if sizes.A_packed else unpacked
                             direct = whole if row == b * block else 0
                             c = (b - first_block) * block * stripe
                             o = O_here + row * sizes.O_plane + places[0, 0]

@@ -24,7 +24,7 @@ import numpy as np
 from numba import get_num_threads, njit
 
 from lectcode.kernels import block
-from lectcode.kernels.correlation import Axis, forward_axis, grad_input_axis
+from lectcode.kernels.correlation import Axis, forward_axis, grad_input_axis, no_bias
 from lectcode.kernels.lanewise import ROWS, SUMS, multiply_add_row, multiply_add_rows
 from lectcode.kernels.simd import BYTES, lanes, lanes_of, transpose_to
 from lectcode.kernels.threads import share
@@ -36,7 +36,10 @@ MOVED = 5  # to turn a number into a lane, or back, takes at least as long as so
 
 
 class Sizes(NamedTuple):
-    """What the compiled loops must know; every pair is (height, width), distances are counted in elements."""
+    """What the compiled loops must know; every pair is (height, width), distances are counted in elements.
+
+    The loops are given it as a plain tuple, as in `lectcode.kernels.correlation`.
+    """
 
     N: int
     groups: int
@@ -97,18 +100,16 @@ def forward(I, F, B, geometry, O):
 
 
 def grad_input(G, F, geometry, dI):
-    """Write the gradient of the input into dI; F is finite."""
+    """Write the gradient of the input into dI; `gemm` takes care of an F that is not finite."""
     rows, channels = F.shape[1], F.shape[0] // geometry.groups
     plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
-    D = np.zeros(dI.shape[1], G.dtype)
-    D.flags.writeable = False  # as a bias is: one compiled version serves both
-    _run(G, F, D, plan, dI)
+    _run(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
 def _run(X, F, D, plan, O):
     sizes = plan.sizes
     tables = plan.parts, plan.pixels, plan.places, plan.taps, plan.filters, plan.inward, plan.outward
-    arguments = X.reshape(-1), F.reshape(-1), D, sizes, *tables, O.reshape(-1)
+    arguments = X.reshape(-1), F.reshape(-1), D, tuple(sizes), *tables, O.reshape(-1)
     share(_correlate, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
 
 
@@ -162,9 +163,9 @@ def _copy_band(X, plane, planes, i, sizes, inward, copy, at):
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, F, D, sizes, parts, pixels, places, taps, filters, inward, outward, O, workspace, first, last):
+def _correlate(X, F, D, numbers, parts, pixels, places, taps, filters, inward, outward, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of all results of a block of groups."""
-    L = lanes_of(X)
+    L, sizes = lanes_of(X), Sizes(*numbers)
     rows, channels = sizes.rows, sizes.channels
     copied, computed, used, _ = sizes.workspace
     copy, results = workspace[:copied], workspace[copied : copied + computed]
@@ -318,7 +319,7 @@ def grad_filters(G, I, geometry, dF):
     sizes = plan.sizes
     partial = dF if sizes.shares == 1 else np.empty((sizes.shares, *dF.shape), dF.dtype)
     tables = plan.pixels, plan.taps, plan.filters, plan.inward, plan.outward
-    arguments = G.reshape(-1), I.reshape(-1), sizes, *tables, partial.reshape(-1)
+    arguments = G.reshape(-1), I.reshape(-1), tuple(sizes), *tables, partial.reshape(-1)
     share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), G.dtype))
     if sizes.shares > 1:
         with np.errstate(all="ignore"):
@@ -343,9 +344,9 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
 
 
 @njit(nogil=True, cache=True)
-def _grad_filters(G, X, sizes, pixels, taps, filters, inward, dense, dF, workspace, first, last):
+def _grad_filters(G, X, numbers, pixels, taps, filters, inward, dense, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: each adds some bands of some images for a block of groups."""
-    L = lanes_of(X)
+    L, sizes = lanes_of(X), Sizes(*numbers)
     rows, channels = sizes.rows, sizes.channels
     H, W = sizes.result
     copied, copied_of_G, used, _ = sizes.workspace

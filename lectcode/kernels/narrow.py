@@ -6,7 +6,8 @@ idle. So vectors run along the rows of the padded planes themselves, for one fil
     for each vector of outputs: sum over k of F[k] times the vector that filter element k meets
 
 Four rows are computed at once: their sums are independent, so the processor need not wait for one multiply-add to
-begin the next, and each F[k] is read once for all four.
+begin the next, and each F[k] is read once for all four. With three filters or more each vector is used for three, the
+colours of an image above all: a vector that is not aligned takes two cycles to load, and one to multiply and add.
 
 In the gradient of the filters the vectors run along pixels too, and the sums of three filter elements are kept at
 once. A row's last vector reaches past its end, where G is filled up with zeros. What X has there must not matter, but
@@ -19,20 +20,20 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import direct
-from lectcode.kernels.correlation import forward_axis
+from lectcode.kernels.correlation import Sizes, forward_axis
 from lectcode.kernels.panels import pad_plane
 from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
 
 AT_ONCE = 4  # rows
+FILTERS = 3  # at once
 
 
 @njit(nogil=True, cache=True)
-def correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first, last):
+def correlate(X, A, D, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
-    L = lanes_of(X)
-    results = workspace[: AT_ONCE * L]
-    padded = workspace[AT_ONCE * L :]
+    L, sizes = lanes_of(X), Sizes(*numbers)
+    results, padded = np.empty(FILTERS * AT_ONCE * L, X.dtype), workspace
     for task in range(first, last):
         rest, split = divmod(task, sizes.splits)
         rest, group = divmod(rest, sizes.groups)
@@ -45,51 +46,95 @@ def correlate(X, A, D, sizes, parts, lines, columns, inside, O, workspace, first
             start = plane * sizes.size[0] * sizes.size[1]
             at = c * sizes.plane
             pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, at)
-        for r in range(sizes.rows * split // sizes.splits, sizes.rows * (split + 1) // sizes.splits):
+        r_begin, r_end = sizes.rows * split // sizes.splits, sizes.rows * (split + 1) // sizes.splits
+        filters = FILTERS if r_end - r_begin >= FILTERS else 1
+        for r_first in range(r_begin, r_end, filters):
+            r = min(r_first, r_end - filters)  # the last filters may be computed twice
             row = group * sizes.rows + r
             plane = (n * sizes.groups * sizes.rows + row) * sizes.O_plane
-            out = O[plane : plane + sizes.O_plane]
-            a = group * sizes.A_group + r * sizes.A_row
+            out = O[plane : plane + filters * sizes.O_plane]
+            a = group * sizes.filters[2] + r * sizes.filters[0]
             for p in range(parts.shape[0]):
-                begin, stop, taps = max(parts[p, 0], i), min(parts[p, 1], end), parts[p, 6]
-                if stop <= begin or parts[p, 3] <= parts[p, 2] or taps == 0:
+                begin, stop, number = max(parts[p, 0], i), min(parts[p, 1], end), parts[p, 6]
+                if stop <= begin or parts[p, 3] <= parts[p, 2] or number == 0:
                     continue
-                table, K = sizes.channels * parts[p, 5], sizes.channels * taps
+                table, K = sizes.channels * parts[p, 5], sizes.channels * number
                 wide = parts[p, 3] - parts[p, 2]
                 next_row = parts[p, 4] + stop * sizes.O_row if parts.shape[0] == 1 else 0
                 at_once = AT_ONCE if stop - begin >= AT_ONCE else 1
                 for h in range(begin, stop, at_once):
-                    step = min(h, stop - at_once)  # the last rows may be computed twice
+                    step = min(h, stop - at_once)  # so may the last rows
                     for w in range(0, wide, L):
-                        # so may the last pixels; a short row reaches past its end instead
+                        # and the last pixels; a short row reaches past its end instead
                         x = max(min(w, wide - L), 0)
                         b = (step - i) * sizes.line + parts[p, 2] + x
                         if at_once == 1:
-                            total = splat(D[row])
-                            for k in range(table, table + K):
-                                total = total + splat(A[a + columns[k]]) * load(padded, b + lines[k])
-                            store(results, 0, total)
+                            for f in range(filters):
+                                total = splat(D[row + f])
+                                for k in range(table, table + K):
+                                    total = total + splat(A[a + f * sizes.filters[0] + columns[k]]) * load(
+                                        padded, b + lines[k]
+                                    )
+                                store(results, f * L, total)
+                        elif filters == 1:
+                            _rows(A, a, columns, padded, b, lines, table, K, sizes.line, D, row, results)
                         else:
-                            total_0, total_1 = splat(D[row]), splat(D[row])
-                            total_2, total_3 = splat(D[row]), splat(D[row])
-                            for k in range(table, table + K):
-                                f, j = splat(A[a + columns[k]]), b + lines[k]
-                                total_0 = total_0 + f * load(padded, j)
-                                total_1 = total_1 + f * load(padded, j + sizes.line)
-                                total_2 = total_2 + f * load(padded, j + 2 * sizes.line)
-                                total_3 = total_3 + f * load(padded, j + 3 * sizes.line)
-                            store(results, 0, total_0)
-                            store(results, L, total_1)
-                            store(results, 2 * L, total_2)
-                            store(results, 3 * L, total_3)
-                        for q in range(at_once):
-                            to = parts[p, 4] + (step + q) * sizes.O_row + (parts[p, 2] + x) * sizes.O_column
-                            # what a short row writes into the next one is computed after it
-                            if sizes.O_column == 1 and (wide >= L or to + L <= next_row):
-                                store(out, to, load(results, q * L))
-                            else:
-                                for v in range(min(L, wide)):
-                                    out[to + v * sizes.O_column] = results[q * L + v]
+                            _rows_of_three(
+                                A, a, sizes.filters[0], columns, padded, b, lines, table, K, sizes.line, D, row, results
+                            )
+                        for f in range(filters):
+                            for q in range(at_once):
+                                to = parts[p, 4] + (step + q) * sizes.O_row + (parts[p, 2] + x) * sizes.O_column
+                                here, from_ = f * sizes.O_plane + to, (f * at_once + q) * L
+                                # what a short row writes into the next one is computed after it
+                                if sizes.O_column == 1 and (wide >= L or to + L <= next_row):
+                                    store(out, here, load(results, from_))
+                                else:
+                                    for v in range(min(L, wide)):
+                                        out[here + v * sizes.O_column] = results[from_ + v]
+
+
+@njit(nogil=True, cache=True)
+def _rows(A, a, columns, X, b, lines, table, K, line, D, d, results):
+    """Write a vector of outputs of each of AT_ONCE rows, for one filter."""
+    L = lanes_of(X)
+    y_0, y_1, y_2, y_3 = splat(D[d]), splat(D[d]), splat(D[d]), splat(D[d])
+    for k in range(table, table + K):
+        f, j = splat(A[a + columns[k]]), b + lines[k]
+        y_0 = y_0 + f * load(X, j)
+        y_1 = y_1 + f * load(X, j + line)
+        y_2 = y_2 + f * load(X, j + 2 * line)
+        y_3 = y_3 + f * load(X, j + 3 * line)
+    store(results, 0, y_0)
+    store(results, L, y_1)
+    store(results, 2 * L, y_2)
+    store(results, 3 * L, y_3)
+
+
+@njit(nogil=True, cache=True)
+def _rows_of_three(A, a, distance, columns, X, b, lines, table, K, line, D, d, results):
+    """Write the same for each of FILTERS filters, one after the other."""
+    L = lanes_of(X)
+    r_0, r_1, r_2, r_3 = splat(D[d]), splat(D[d]), splat(D[d]), splat(D[d])
+    g_0, g_1, g_2, g_3 = splat(D[d + 1]), splat(D[d + 1]), splat(D[d + 1]), splat(D[d + 1])
+    b_0, b_1, b_2, b_3 = splat(D[d + 2]), splat(D[d + 2]), splat(D[d + 2]), splat(D[d + 2])
+    for k in range(table, table + K):
+        at, j = a + columns[k], b + lines[k]
+        f_r, f_g, f_b = splat(A[at]), splat(A[at + distance]), splat(A[at + 2 * distance])
+        x = load(X, j)
+        r_0, g_0, b_0 = r_0 + f_r * x, g_0 + f_g * x, b_0 + f_b * x
+        x = load(X, j + line)
+        r_1, g_1, b_1 = r_1 + f_r * x, g_1 + f_g * x, b_1 + f_b * x
+        x = load(X, j + 2 * line)
+        r_2, g_2, b_2 = r_2 + f_r * x, g_2 + f_g * x, b_2 + f_b * x
+        x = load(X, j + 3 * line)
+        r_3, g_3, b_3 = r_3 + f_r * x, g_3 + f_g * x, b_3 + f_b * x
+    for r, y in ((0, (r_0, r_1, r_2, r_3)), (1, (g_0, g_1, g_2, g_3)), (2, (b_0, b_1, b_2, b_3))):
+        to = AT_ONCE * r * L
+        store(results, to, y[0])
+        store(results, to + L, y[1])
+        store(results, to + 2 * L, y[2])
+        store(results, to + 3 * L, y[3])
 
 
 def grad_filters(G, I, geometry, dF):

@@ -224,24 +224,24 @@ def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, 
 
 
 @njit(nogil=True, cache=True)
-def pack_filters(F, rows, channels, row, column, group, taps, A, first, last):
-    """Write filters in the order of the micro-kernel, for the channels first, ..., last - 1 of all groups.
+def pack_filters(F, start, rows, channels, row, column, taps, A, first, last):
+    """Write the blocks of filters first, ..., last - 1 of one group in the order of the micro-kernel.
 
-    A[((b channels + c) T + t) ROWS + r] = F[g group + row_b row + r row + c column + taps[t]] where T = len(taps), b
-    counts the blocks of all groups and row_b is the block's first row: the last block of a group may begin earlier. In
-    a group of fewer than ROWS rows, the block repeats the last one.
+    A[(((b - first) channels + c) T + t) ROWS + r] = F[start + (row_b + r) row + c column + taps[t]] where T = len(taps)
+    and row_b is the first row of block b: the last block may begin earlier. In a group of fewer than ROWS rows, the
+    block repeats the last one.
     """
-    blocks = (rows + ROWS - 1) // ROWS
-    T = taps.size
-    for task in range(first, last):  # channel after channel, for that is how F is read from memory
-        g, c = divmod(task, channels)
-        for b in range(blocks):
-            begin = g * group + max(min(b * ROWS, rows - ROWS), 0) * row + c * column
-            position = ((g * blocks + b) * channels + c) * T * ROWS
-            for t in range(T):
-                source, target = begin + taps[t], position + t * ROWS
-                for r in range(ROWS):
-                    A[target + r] = F[source + min(r, rows - 1) * row]
+    size = taps.size * ROWS
+    places = np.empty(size, np.int64)  # of a block and channel
+    for t in range(taps.size):
+        for r in range(ROWS):
+            places[t * ROWS + r] = taps[t] + min(r, rows - 1) * row
+    for c in range(channels):  # channel after channel, for that is how F is read from memory
+        for b in range(first, last):
+            from_ = F[start + max(min(b * ROWS, rows - ROWS), 0) * row + c * column :]
+            to = A[((b - first) * channels + c) * size :]
+            for i in range(size):
+                to[i] = from_[places[i]]
 
 
 @njit(nogil=True, cache=True)

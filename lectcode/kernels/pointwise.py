@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import block
+from lectcode.kernels.correlation import no_bias
 from lectcode.kernels.simd import lanes, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
 
@@ -34,11 +35,9 @@ def forward(I, F, B, geometry, O):
 
 
 def grad_input(G, F, geometry, dI):
-    """Write the gradient of the input into dI; F is finite or `gemm` has sent it elsewhere."""
+    """Write the gradient of the input into dI; `gemm` takes care of an F that is not finite."""
     C_out, rows = F.shape[:2]
-    D = np.zeros(dI.shape[1], G.dtype)
-    D.flags.writeable = False
-    _run(G, F, D, rows, C_out // geometry.groups, 1, rows, dI)
+    _run(G, F, no_bias(dI.shape[1], G.dtype), rows, C_out // geometry.groups, 1, rows, dI)
 
 
 def _run(X, F, D, rows, channels, row, column, O):

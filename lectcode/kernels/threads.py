@@ -26,6 +26,11 @@ KEPT = 2**22  # bytes of workspace that a thread keeps for its next call
 _thread = threading.local()
 
 
+def worth(work):
+    """Return how many threads so many multiply-adds are worth; with 0 or 1 the caller computes alone."""
+    return work // WORTH_A_THREAD
+
+
 def share(kernel, tasks, work, *arguments, workspace=None):
     """Run kernel(*arguments, first, last) so that the ranges [first, last) cover range(tasks).
 
@@ -33,7 +38,7 @@ def share(kernel, tasks, work, *arguments, workspace=None):
     `numba.set_num_threads`, by default one per core. With workspace=(size, dtype), each thread lends the kernel an
     array of its own before `first`; what it holds is finite or left from earlier calls.
     """
-    threads = min(tasks, work // WORTH_A_THREAD)
+    threads = min(tasks, worth(work))
     if threads > 1:
         threads = min(threads, get_num_threads())
     if threads <= 1:
