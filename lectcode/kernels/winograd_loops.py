@@ -1,0 +1,379 @@
+"""The compiled loops of Winograd's convolution: transform filters and windows, multiply, transform back.
+
+In all transforms a vector holds the same pixel of neighbouring channels, or of neighbouring filters: so no lane
+depends on the shape of an image, and pixels are neighbours of pixels as they are in the image. Images and filters are
+stored the other way round, one channel after the other; squares of them, one vector high and wide, are transposed in
+registers, on the way in and on the way out.
+
+The size of the filters decides what is compiled: `five` is None for 3 x 3 and a number for 5 x 5, and Numba leaves out
+what follows an `if` that the type of an argument decides. Each is compiled when it is first needed.
+"""
+
+import numpy as np
+from numba import njit
+
+from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
+from lectcode.kernels.simd import lanes_of, load, splat, store, store_first, transpose
+from lectcode.kernels.winograd_transforms import (
+    FILTER,
+    INPUT,
+    OUTPUT,
+    filter_transform_3,
+    filter_transform_5,
+    input_transform,
+    output_transform_3,
+    output_transform_5,
+)
+
+WINDOW = 6  # inputs of a tile along one axis
+POSITIONS = WINDOW * WINDOW
+DEPTH = 128  # channels that the micro-kernel adds at once: their part of U stays in the nearest cache
+PIECE = 16  # tiles that are transformed back side by side: their outputs stay in the nearest cache
+ZEROS = len(INPUT) + len(OUTPUT)  # where the zeros stand among the constants
+NUMBERS = ZEROS + ROWS  # and behind them, the numbers of G
+
+
+def constants_of(dtype, K):
+    """Return the numbers of the transforms and some zeros."""
+    numbers = np.array([float(number) for number in INPUT + OUTPUT + (0,) * ROWS + FILTER[K]], dtype)
+    numbers.flags.writeable = False
+    return numbers
+
+
+@njit(nogil=True, cache=True)
+def transform_filters(F, five, sizes, tables, constants, U, workspace, first, last):
+    """Transform the panels of filters first, ..., last - 1."""
+    for p in range(first, last):
+        transform_panel(F, p, five, sizes, tables, constants, workspace, U, p * POSITIONS * sizes.U_pitch)
+
+
+@njit(nogil=True, cache=True)
+def transform_blocks(X, sizes, tables, constants, V, workspace, first, last):
+    """Transform the windows of the blocks of tiles first, ..., last - 1."""
+    begin, end = first * ROWS, min(last * ROWS, sizes.total)
+    _transform_windows(X, sizes, tables, constants, V, workspace, begin, end, begin)
+
+
+@njit(nogil=True, cache=True)
+def compute(X, F, five, given, bias, sizes, tables, constants, O, flags, workspace, first, last):
+    """Compute the tasks first, ..., last - 1: some tiles for all filters, or a panel of filters for all tiles."""
+    panels = (sizes.rows + sizes.panel - 1) // sizes.panel
+    all_U, all_V = panels * POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
+    if not sizes.common:
+        own = all_U if sizes.filters_first else all_V
+        given, workspace = workspace[:own], workspace[own:]
+    own, results = all_V if sizes.filters_first else POSITIONS * sizes.U_pitch, POSITIONS * sizes.M_pitch
+    computed, workspace = workspace[:own], workspace[own:]
+    M, rest = workspace[:results], workspace[results:]
+    U, V = (given, computed) if sizes.filters_first else (computed, given)
+    if not sizes.common and sizes.filters_first:
+        transform_filters(F, five, sizes, tables, constants, U, rest, 0, panels)
+    elif not sizes.common:
+        _transform_windows(X, sizes, tables, constants, V, rest, 0, sizes.total, 0)
+    for task in range(first, last):
+        first_panel, last_panel, first_tile, last_tile = task, task + 1, 0, sizes.total
+        if sizes.filters_first:
+            first_panel, last_panel = 0, panels
+            first_tile, last_tile = task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total)
+            _transform_windows(X, sizes, tables, constants, V, rest, first_tile, last_tile, 0)
+        else:
+            transform_panel(F, task, five, sizes, tables, constants, rest, U, 0)
+        for p in range(first_panel, last_panel):
+            u = p * POSITIONS * sizes.U_pitch if sizes.filters_first else 0
+            for tile in range(first_tile, last_tile, sizes.chunk):
+                end = min(tile + sizes.chunk, last_tile)
+                _multiply(U, u, V, tile - first_tile, end - tile, p, sizes, tables, constants, M)
+                _transform_back(M, p, five, sizes, tables, bias, constants, rest, tile, end, O, flags)
+
+
+@njit(nogil=True, cache=True)
+def _five(numbers, first):
+    return (
+        splat(numbers[first]),
+        splat(numbers[first + 1]),
+        splat(numbers[first + 2]),
+        splat(numbers[first + 3]),
+        splat(numbers[first + 4]),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _six(numbers, first):
+    return (*_five(numbers, first), splat(numbers[first + 5]))
+
+
+@njit(nogil=True, cache=True)
+def _load_five(array, index, distance):
+    return (
+        load(array, index),
+        load(array, index + distance),
+        load(array, index + 2 * distance),
+        load(array, index + 3 * distance),
+        load(array, index + 4 * distance),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _load_six(array, index, distance):
+    return (*_load_five(array, index, distance), load(array, index + 5 * distance))
+
+
+@njit(nogil=True, cache=True)
+def _store_six(array, index, distance, vectors):
+    store(array, index, vectors[0])
+    store(array, index + distance, vectors[1])
+    store(array, index + 2 * distance, vectors[2])
+    store(array, index + 3 * distance, vectors[3])
+    store(array, index + 4 * distance, vectors[4])
+    store(array, index + 5 * distance, vectors[5])
+
+
+@njit(nogil=True, cache=True)
+def _gather_taps(F, start, tables, first, number, taps):
+    """Write the numbers of a vector of filters, taps[lanes + t][filter], where filter i begins at start + distance i.
+
+    What is read past the last number of a filter is written and never used; but nothing is read past the end of F.
+    """
+    lanes = lanes_of(F)
+    distances = tables.filters
+    end = F.size - start - distances[first + lanes - 1] - lanes
+    for x in range(0, number, lanes):
+        t = min(x, end)
+        if start + distances[first] + t >= 0:
+            transpose(F, start + t, distances, first, taps, (lanes + t) * lanes, lanes)
+        else:  # F has fewer numbers than a vector has lanes, or little more
+            for i in range(lanes):
+                for tap in range(number):
+                    taps[(lanes + tap) * lanes + i] = F[start + distances[first + i] + tap]
+
+
+@njit(nogil=True, cache=True)
+def _transform_filters_3(taps, at, step, constants, U, to, pitch):
+    """Write G F G^T of a vector of filters of 3 x 3."""
+    k = _six(constants, NUMBERS), splat(constants[NUMBERS + 6])
+    down = 3 * step
+    u_0 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
+    at += step
+    u_1 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
+    at += step
+    u_2 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
+    for i in range(WINDOW):
+        _store_six(U, to + WINDOW * i * pitch, pitch, filter_transform_3((u_0[i], u_1[i], u_2[i]), k))
+
+
+@njit(nogil=True, cache=True)
+def _transform_filters_5(taps, at, step, constants, U, to, pitch):
+    """Write G F G^T of a vector of filters of 5 x 5."""
+    k = splat(constants[NUMBERS]), _five(constants, NUMBERS + 1), _five(constants, NUMBERS + 6)
+    down = 5 * step
+    u_0 = filter_transform_5(_load_five(taps, at, down), k)
+    u_1 = filter_transform_5(_load_five(taps, at + step, down), k)
+    u_2 = filter_transform_5(_load_five(taps, at + 2 * step, down), k)
+    u_3 = filter_transform_5(_load_five(taps, at + 3 * step, down), k)
+    u_4 = filter_transform_5(_load_five(taps, at + 4 * step, down), k)
+    for i in range(WINDOW):
+        u = filter_transform_5((u_0[i], u_1[i], u_2[i], u_3[i], u_4[i]), k)
+        _store_six(U, to + WINDOW * i * pitch, pitch, u)
+
+
+@njit(nogil=True, cache=True)
+def transform_panel(F, p, five, sizes, tables, constants, taps, U, start):
+    """Write G F G^T of one panel of filters, U[position][channel][filter in the panel].
+
+    Filters that only fill the last vector are copies of the last one.
+    """
+    lanes, panel, number = lanes_of(F), sizes.panel, sizes.K * sizes.K
+    step = -lanes if sizes.turned else lanes
+    at = (lanes + number - 1) * lanes if sizes.turned else lanes * lanes
+    for c in range(sizes.channels):
+        for r in range(p * panel, min((p + 1) * panel, sizes.rows), lanes):
+            _gather_taps(F, c * sizes.F_channel, tables, r, number, taps)
+            to = start + c * panel + r - p * panel
+            if five is None:
+                _transform_filters_3(taps, at, step, constants, U, to, sizes.U_pitch)
+            else:
+                _transform_filters_5(taps, at, step, constants, U, to, sizes.U_pitch)
+
+
+@njit(nogil=True, cache=True)
+def _load_row(X, start, tables, c, sizes, row, first, last, ring, slot):
+    """Write the pixels first, ..., last - 1 of a row of the padded source, ring[slot:][pixel][channel].
+
+    `start` is where the first channel of the image begins. What is written past `last` is overwritten or never used.
+    """
+    lanes = lanes_of(X)
+    distances = tables.channels
+    (H, W), (y, x) = sizes.size, sizes.corner
+    begin, end = max(first, -x), min(last, W - x)  # what is not padding
+    if not 0 <= y + row < H or begin >= end:
+        begin = end = last
+    zero = splat(X.dtype.type(0))
+    for j in range(first, begin):
+        store(ring, slot + j * lanes, zero)
+    start += (y + row) * W + x
+    for j in range(begin, end, lanes):
+        if start + j + distances[c + lanes - 1] + lanes <= X.size:
+            transpose(X, start + j, distances, c, ring, slot + j * lanes, lanes)
+        else:  # the end of X, past which nothing is read
+            for i in range(lanes):
+                for pixel in range(j, min(j + lanes, end)):
+                    ring[slot + pixel * lanes + i] = X[start + pixel + distances[c + i]]
+    for j in range(end, last):
+        store(ring, slot + j * lanes, zero)
+
+
+@njit(nogil=True, cache=True)
+def _transform_windows(X, sizes, tables, constants, V, workspace, first, last, place):
+    """Write B window B^T of the tiles first, ..., last - 1, V[position][place + tile - first][channel].
+
+    A ring holds the last six rows of the padded source, of which the next row of tiles needs some again.
+    """
+    lanes = lanes_of(X)
+    side, columns, pitch = sizes.tile, sizes.grid[1], sizes.V_pitch
+    slot = sizes.width * lanes
+    ring, lines = workspace[: WINDOW * slot], workspace[WINDOW * slot :]
+    k = _six(constants, 0)
+    for c in range(0, sizes.channels, lanes):
+        image, ready, begin, end = -1, 0, 0, 0  # the ring has pixels begin, ..., end - 1 of the rows before `ready`
+        tile = first
+        while tile < last:
+            line, j = divmod(tile, columns)
+            n, i = divmod(line, sizes.grid[0])
+            tiles, y = min(columns - j, last - tile), side * i
+            x, stop = side * j, side * (j + tiles - 1) + WINDOW
+            if n != image or x < begin or stop > end:
+                image, ready, begin, end = n, y, x, stop
+            start = n * sizes.groups * sizes.channels * sizes.size[0] * sizes.size[1]
+            for row in range(ready, y + WINDOW):
+                _load_row(X, start, tables, c, sizes, row, begin, end, ring, row % WINDOW * slot)
+            ready = y + WINDOW
+            at_0, at_1, at_2 = y % WINDOW * slot, (y + 1) % WINDOW * slot, (y + 2) % WINDOW * slot
+            at_3, at_4, at_5 = (y + 3) % WINDOW * slot, (y + 4) % WINDOW * slot, (y + 5) % WINDOW * slot
+            done = 0
+            for t in range(tiles):
+                for column in range(done, side * t + WINDOW):
+                    at = (x + column) * lanes
+                    d = (
+                        load(ring, at_0 + at),
+                        load(ring, at_1 + at),
+                        load(ring, at_2 + at),
+                        load(ring, at_3 + at),
+                        load(ring, at_4 + at),
+                        load(ring, at_5 + at),
+                    )
+                    _store_six(lines, column * WINDOW * lanes, lanes, input_transform(d, k))
+                done = side * t + WINDOW
+                to = (place + tile - first + t) * sizes.V_row + c
+                for i in range(WINDOW):
+                    d = _load_six(lines, (side * t * WINDOW + i) * lanes, WINDOW * lanes)
+                    _store_six(V, to + WINDOW * i * pitch, pitch, input_transform(d, k))
+            tile += tiles
+    # What fills the last block of the micro-kernel.
+    zero = splat(X.dtype.type(0))
+    for tile in range(place + last - first, place + (last - first + ROWS - 1) // ROWS * ROWS):
+        for position in range(POSITIONS):
+            for c in range(0, sizes.channels, lanes):
+                store(V, position * pitch + tile * sizes.V_row + c, zero)
+
+
+@njit(nogil=True, cache=True)
+def _multiply(U, start, V, tile, tiles, p, sizes, tables, zeros, M):
+    """Write the 36 products of one panel of filters with some tiles, M[position][tile][filter in the panel]."""
+    lanes = lanes_of(U)
+    channels, panel, row, steps, lines = sizes.channels, sizes.panel, sizes.V_row, tables.steps, tables.lines
+    vectors = (min(panel, sizes.rows - p * panel) + lanes - 1) // lanes
+    for position in range(POSITIONS):
+        for c in range(0, channels, DEPTH):
+            depth, add = min(DEPTH, channels - c), c > 0
+            u = start + position * sizes.U_pitch + c * panel
+            for t in range(0, tiles, ROWS):
+                v = position * sizes.V_pitch + (tile + t) * row + c
+                m = position * sizes.M_pitch + t * panel
+                if vectors >= VECTORS:
+                    multiply_add_3(depth, V, v, row, steps, 0, U, u, lines, 0, M, m, panel, zeros, ZEROS, add)
+                elif vectors == 2:
+                    multiply_add_2(depth, V, v, row, steps, 0, U, u, lines, 0, M, m, panel, zeros, ZEROS, add)
+                else:
+                    multiply_add_1(depth, V, v, row, steps, 0, U, u, lines, 0, M, m, panel, zeros, ZEROS, add)
+
+
+@njit(nogil=True, cache=True)
+def _back_3(M, at, pitch, lines, block, to, line, b, k, check):
+    """Write A M A^T + b of a tile of 4 x 4 to four lines of a block; return check, or NaN where it is not finite."""
+    lanes = lanes_of(M)
+    for j in range(WINDOW):
+        y = output_transform_3(_load_six(M, at + j * pitch, WINDOW * pitch), k)
+        store(lines, j * lanes, y[0])
+        store(lines, (WINDOW + j) * lanes, y[1])
+        store(lines, (2 * WINDOW + j) * lanes, y[2])
+        store(lines, (3 * WINDOW + j) * lanes, y[3])
+    for i in range(4):
+        y = output_transform_3(_load_six(lines, WINDOW * i * lanes, lanes), k)
+        total = (y[0] + y[1]) + (y[2] + y[3])
+        check = check + (total - total)
+        store(block, to, y[0] + b)
+        store(block, to + lanes, y[1] + b)
+        store(block, to + 2 * lanes, y[2] + b)
+        store(block, to + 3 * lanes, y[3] + b)
+        to += line
+    return check
+
+
+@njit(nogil=True, cache=True)
+def _back_5(M, at, pitch, lines, block, to, line, b, k, check):
+    """Write A M A^T + b of a tile of 2 x 2 to two lines of a block; return check, or NaN where it is not finite."""
+    lanes = lanes_of(M)
+    for j in range(WINDOW):
+        y = output_transform_5(_load_six(M, at + j * pitch, WINDOW * pitch), k)
+        store(lines, j * lanes, y[0])
+        store(lines, (WINDOW + j) * lanes, y[1])
+    for i in range(2):
+        y = output_transform_5(_load_six(lines, WINDOW * i * lanes, lanes), k)
+        total = y[0] + y[1]
+        check = check + (total - total)
+        store(block, to, y[0] + b)
+        store(block, to + lanes, y[1] + b)
+        to += line
+    return check
+
+
+@njit(nogil=True, cache=True)
+def _transform_back(M, p, five, sizes, tables, bias, constants, workspace, first, last, O, flags):
+    """Write A M A^T plus bias of the tiles first, ..., last - 1 to the outputs of one panel of filters.
+
+    Flag the images where it is not finite.
+    """
+    lanes = lanes_of(M)
+    panel, pitch, side, columns = sizes.panel, sizes.M_pitch, sizes.tile, sizes.grid[1]
+    height, width = sizes.result
+    line = (side * PIECE + lanes) * lanes
+    lines, block = workspace[: side * WINDOW * lanes], workspace[side * WINDOW * lanes :]
+    square, block = block[: lanes * lanes], block[lanes * lanes :]
+    k = _six(constants, 6)
+    for r in range(p * panel, min((p + 1) * panel, sizes.rows), lanes):
+        b = load(bias, r)
+        tile = first
+        while tile < last:
+            row, j = divmod(tile, columns)
+            n, i = divmod(row, sizes.grid[0])
+            tiles = min(columns - j, last - tile, PIECE)
+            check = splat(M.dtype.type(0))
+            for t in range(tiles):
+                at = (tile - first + t) * panel + r - p * panel
+                if five is None:
+                    check = _back_3(M, at, pitch, lines, block, 4 * t * lanes, line, b, k, check)
+                else:
+                    check = _back_5(M, at, pitch, lines, block, 2 * t * lanes, line, b, k, check)
+            store(square, 0, check)
+            for lane in range(lanes):
+                if square[lane] != 0:
+                    flags[n] = 1
+            h, w = side * i, side * j
+            length = min(side * tiles, width - w)
+            for y in range(min(side, height - h)):
+                to = ((n * sizes.groups * sizes.rows + r) * height + h + y) * width + w
+                for x in range(0, length, lanes):
+                    transpose(block, y * line + x * lanes, tables.pixels, 0, square, 0, lanes)
+                    for f in range(min(lanes, sizes.rows - r)):
+                        store_first(O, to + f * height * width + x, load(square, f * lanes), length - x)
+            tile += tiles
