@@ -40,12 +40,21 @@ from typing import NamedTuple
 import numpy as np
 from numba import get_num_threads
 
-from lectcode.kernels import gemm, winograd_loops
+from lectcode.kernels import gemm
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.correlation import one_window
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
-from lectcode.kernels.winograd_loops import DEPTH, PIECE, POSITIONS, WINDOW
+from lectcode.kernels.winograd_loops import (
+    PIECE,
+    POSITIONS,
+    WINDOW,
+    compute,
+    constants_of,
+    places_of,
+    transform_blocks,
+    transform_filters,
+)
 from lectcode.kernels.winograd_transforms import ROUNDINGS, A, B, G
 
 SQUARES = (3, 3), (5, 5)  # the filters
@@ -58,7 +67,7 @@ WINDOW_COST = {3: 200, 5: 150}
 BACK_COST = {3: 250, 5: 120}
 NARROW_COST = {1: 1.2, 2: 1.05, 3: 1.0}  # of a multiply-add in the micro-kernel, by the vectors of a panel
 WIDE = 32  # channels of a group, if there are several
-CALL_COST = 1_000_000  # what two steps and their tables cost, whatever the sizes
+CALL_COST = 1_000_000  # what two steps and their places cost, whatever the sizes
 OWN = 2**21  # bytes of U or V that each thread computes for itself
 SMALL = 2**23  # bytes of workspace that no machine misses
 
@@ -88,16 +97,6 @@ class Sizes(NamedTuple):
     V_pitch: int
     M_pitch: int
     V_row: int  # from one tile to the next
-
-
-class Tables(NamedTuple):
-    """Where to find the lanes of a vector and the steps of a product."""
-
-    filters: np.ndarray  # the numbers of a filter, for each filter
-    channels: np.ndarray  # the pixels of a channel, for each channel
-    pixels: np.ndarray  # the filters of a pixel, for each pixel
-    steps: np.ndarray  # step k of a product, in V
-    lines: np.ndarray  # and in U
 
 
 def _work(total, rows, channels, K):
@@ -178,29 +177,14 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     )
 
 
-@lru_cache(64)
-def _tables(sizes, lanes):
-    """Return the tables of a correlation."""
-
-    def distances(count, step):  # lanes without a filter or a channel of their own take those of the last
-        return np.minimum(np.arange(count + -count % lanes), count - 1) * step
-
-    H, W = sizes.size
-    tables = Tables(
-        distances(sizes.rows, sizes.K**2 * (1 if sizes.turned else sizes.channels)),
-        distances(sizes.channels, H * W),
-        np.arange(lanes) * lanes,
-        np.arange(DEPTH),
-        np.arange(DEPTH) * sizes.panel,
-    )
-    for table in tables:
-        table.flags.writeable = False
-    return tables
-
-
 @lru_cache(8)
 def _constants(dtype, K):
-    return winograd_loops.constants_of(dtype, K)
+    return constants_of(dtype, K)
+
+
+@lru_cache(64)
+def _places(sizes, lanes):
+    return places_of(sizes, lanes)
 
 
 def workspace(sizes, lanes):
@@ -260,7 +244,7 @@ def _cuts(array, distance, groups):
 def _product(X, F, bias, sizes, O, flags):
     """Write the results of one group; flag the images where they are not finite."""
     K, five, lanes = sizes.K, None if sizes.K == 3 else sizes.K, BYTES // X.itemsize
-    tables, constants = _tables(sizes, lanes), _constants(X.dtype, K)
+    places, constants = _places(sizes, lanes), _constants(X.dtype, K)
     panels = -(-sizes.rows // sizes.panel)
     D = np.zeros(sizes.rows + -sizes.rows % lanes, X.dtype)
     D[: sizes.rows] = bias
@@ -268,14 +252,14 @@ def _product(X, F, bias, sizes, O, flags):
     given, (own, more) = np.empty(shared, X.dtype), ((size, X.dtype) for size in own)  # given: U or V
     of_filters, of_windows, work = _work(sizes.total, sizes.rows, sizes.channels, K)
     if sizes.filters_first:
-        begin = winograd_loops.transform_filters, panels, of_filters, F, five
+        begin = transform_filters, panels, of_filters, F, five
         tasks, work = -(-sizes.total // sizes.tiles), work + of_windows
     else:
-        begin = winograd_loops.transform_blocks, -(-sizes.total // ROWS), of_windows, X
+        begin = transform_blocks, -(-sizes.total // ROWS), of_windows, X
         tasks, work = panels, work + of_filters
     if sizes.common:
-        share(*begin, sizes, tables, constants, given, workspace=own)
-    share(winograd_loops.compute, tasks, work, X, F, five, given, D, sizes, tables, constants, O, flags, workspace=more)
+        share(*begin, sizes, places, constants, given, workspace=own)
+    share(compute, tasks, work, X, F, five, given, D, sizes, places, constants, O, flags, workspace=more)
 
 
 def chooses(geometry, N, rows, channels, result, itemsize):

@@ -7,6 +7,8 @@ registers, on the way in and on the way out.
 
 The size of the filters decides what is compiled: `five` is None for 3 x 3 and a number for 5 x 5, and Numba leaves out
 what follows an `if` that the type of an argument decides. Each is compiled when it is first needed.
+
+What runs for each tile is inlined: to pass arrays to a function takes as long as a transform.
 """
 
 import numpy as np
@@ -29,8 +31,10 @@ WINDOW = 6  # inputs of a tile along one axis
 POSITIONS = WINDOW * WINDOW
 DEPTH = 128  # channels that the micro-kernel adds at once: their part of U stays in the nearest cache
 PIECE = 16  # tiles that are transformed back side by side: their outputs stay in the nearest cache
-ZEROS = len(INPUT) + len(OUTPUT)  # where the zeros stand among the constants
+OF_OUTPUT = len(INPUT)  # where the numbers of A stand among the constants
+ZEROS = OF_OUTPUT + len(OUTPUT)  # the zeros
 NUMBERS = ZEROS + ROWS  # and behind them, the numbers of G
+STEPS, LINES, PIXELS, CHANNELS = 0, DEPTH, 2 * DEPTH, 2 * DEPTH  # parts of `places_of`, the last after one vector
 
 
 def constants_of(dtype, K):
@@ -40,50 +44,71 @@ def constants_of(dtype, K):
     return numbers
 
 
+def places_of(sizes, lanes):
+    """Return where things stand: step k of a product in V and in U, and then what the lanes of a vector hold.
+
+    That is a filter of a pixel, for each pixel; a pixel of a channel, for each channel; a number of a filter, for each
+    filter. Lanes without a channel or a filter of their own take those of the last.
+    """
+
+    def lanewise(count, step):
+        return np.minimum(np.arange(count + -count % lanes), count - 1) * step
+
+    steps = np.arange(DEPTH)
+    pixels = np.arange(lanes) * lanes
+    channels = lanewise(sizes.channels, sizes.size[0] * sizes.size[1])
+    filters = lanewise(sizes.rows, sizes.K**2 * (1 if sizes.turned else sizes.channels))
+    places = np.concatenate([steps, steps * sizes.panel, pixels, channels, filters])
+    places.flags.writeable = False
+    return places
+
+
 @njit(nogil=True, cache=True)
-def transform_filters(F, five, sizes, tables, constants, U, workspace, first, last):
+def transform_filters(F, five, sizes, places, constants, U, workspace, first, last):
     """Transform the panels of filters first, ..., last - 1."""
     for p in range(first, last):
-        transform_panel(F, p, five, sizes, tables, constants, workspace, U, p * POSITIONS * sizes.U_pitch)
+        _transform_panel(F, p, five, sizes, places, constants, workspace, U[p * POSITIONS * sizes.U_pitch :])
 
 
 @njit(nogil=True, cache=True)
-def transform_blocks(X, sizes, tables, constants, V, workspace, first, last):
+def transform_blocks(X, sizes, places, constants, V, workspace, first, last):
     """Transform the windows of the blocks of tiles first, ..., last - 1."""
     begin, end = first * ROWS, min(last * ROWS, sizes.total)
-    _transform_windows(X, sizes, tables, constants, V, workspace, begin, end, begin)
+    _transform_windows(X, sizes, places, constants, V[begin * sizes.V_row :], workspace, begin, end)
 
 
 @njit(nogil=True, cache=True)
-def compute(X, F, five, given, bias, sizes, tables, constants, O, flags, workspace, first, last):
+def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspace, first, last):
     """Compute the tasks first, ..., last - 1: some tiles for all filters, or a panel of filters for all tiles."""
     panels = (sizes.rows + sizes.panel - 1) // sizes.panel
-    all_U, all_V = panels * POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
+    one_U, all_V = POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
     if not sizes.common:
-        own = all_U if sizes.filters_first else all_V
+        own = panels * one_U if sizes.filters_first else all_V
         given, workspace = workspace[:own], workspace[own:]
-    own, results = all_V if sizes.filters_first else POSITIONS * sizes.U_pitch, POSITIONS * sizes.M_pitch
+    own, results = all_V if sizes.filters_first else one_U, POSITIONS * sizes.M_pitch
     computed, workspace = workspace[:own], workspace[own:]
     M, rest = workspace[:results], workspace[results:]
     U, V = (given, computed) if sizes.filters_first else (computed, given)
+    begin = np.int64(0)  # a plain 0 would have another version of what is called compiled
     if not sizes.common and sizes.filters_first:
-        transform_filters(F, five, sizes, tables, constants, U, rest, 0, panels)
+        for p in range(panels):
+            _transform_panel(F, p, five, sizes, places, constants, rest, U[p * one_U :])
     elif not sizes.common:
-        _transform_windows(X, sizes, tables, constants, V, rest, 0, sizes.total, 0)
+        _transform_windows(X, sizes, places, constants, V, rest, begin, sizes.total)
     for task in range(first, last):
-        first_panel, last_panel, first_tile, last_tile = task, task + 1, 0, sizes.total
+        first_panel, last_panel, first_tile, last_tile = task, task + 1, begin, sizes.total
         if sizes.filters_first:
-            first_panel, last_panel = 0, panels
+            first_panel, last_panel = begin, panels
             first_tile, last_tile = task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total)
-            _transform_windows(X, sizes, tables, constants, V, rest, first_tile, last_tile, 0)
+            _transform_windows(X, sizes, places, constants, V, rest, first_tile, last_tile)
         else:
-            transform_panel(F, task, five, sizes, tables, constants, rest, U, 0)
+            _transform_panel(F, task, five, sizes, places, constants, rest, U)
         for p in range(first_panel, last_panel):
-            u = p * POSITIONS * sizes.U_pitch if sizes.filters_first else 0
+            u = p * one_U if sizes.filters_first else 0
             for tile in range(first_tile, last_tile, sizes.chunk):
                 end = min(tile + sizes.chunk, last_tile)
-                _multiply(U, u, V, tile - first_tile, end - tile, p, sizes, tables, constants, M)
-                _transform_back(M, p, five, sizes, tables, bias, constants, rest, tile, end, O, flags)
+                _multiply(U[u:], V[(tile - first_tile) * sizes.V_row :], end - tile, p, sizes, places, constants, M)
+                _transform_back(M, p, five, sizes, places, bias, constants, rest, tile, end, O, flags)
 
 
 @njit(nogil=True, cache=True)
@@ -128,29 +153,28 @@ def _store_six(array, index, distance, vectors):
     store(array, index + 5 * distance, vectors[5])
 
 
-@njit(nogil=True, cache=True)
-def _gather_taps(F, start, tables, first, number, taps):
-    """Write the numbers of a vector of filters, taps[lanes + t][filter], where filter i begins at start + distance i.
+@njit(nogil=True, cache=True, inline="always")
+def _gather_taps(F, start, places, first, number, taps):
+    """Write the numbers of a vector of filters, taps[lanes + t][filter]; filter i begins at start + places[first + i].
 
     What is read past the last number of a filter is written and never used; but nothing is read past the end of F.
     """
     lanes = lanes_of(F)
-    distances = tables.filters
-    end = F.size - start - distances[first + lanes - 1] - lanes
+    end = F.size - start - places[first + lanes - 1] - lanes
     for x in range(0, number, lanes):
         t = min(x, end)
-        if start + distances[first] + t >= 0:
-            transpose(F, start + t, distances, first, taps, (lanes + t) * lanes, lanes)
+        if start + places[first] + t >= 0:
+            transpose(F, start + t, places, first, taps, (lanes + t) * lanes, lanes)
         else:  # F has fewer numbers than a vector has lanes, or little more
             for i in range(lanes):
                 for tap in range(number):
-                    taps[(lanes + tap) * lanes + i] = F[start + distances[first + i] + tap]
+                    taps[(lanes + tap) * lanes + i] = F[start + places[first + i] + tap]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _transform_filters_3(taps, at, step, constants, U, to, pitch):
     """Write G F G^T of a vector of filters of 3 x 3."""
-    k = _six(constants, NUMBERS), splat(constants[NUMBERS + 6])
+    k = _six(constants, np.int64(NUMBERS)), splat(constants[NUMBERS + 6])
     down = 3 * step
     u_0 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
     at += step
@@ -161,10 +185,10 @@ def _transform_filters_3(taps, at, step, constants, U, to, pitch):
         _store_six(U, to + WINDOW * i * pitch, pitch, filter_transform_3((u_0[i], u_1[i], u_2[i]), k))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _transform_filters_5(taps, at, step, constants, U, to, pitch):
     """Write G F G^T of a vector of filters of 5 x 5."""
-    k = splat(constants[NUMBERS]), _five(constants, NUMBERS + 1), _five(constants, NUMBERS + 6)
+    k = splat(constants[NUMBERS]), _five(constants, np.int64(NUMBERS + 1)), _five(constants, np.int64(NUMBERS + 6))
     down = 5 * step
     u_0 = filter_transform_5(_load_five(taps, at, down), k)
     u_1 = filter_transform_5(_load_five(taps, at + step, down), k)
@@ -177,7 +201,7 @@ def _transform_filters_5(taps, at, step, constants, U, to, pitch):
 
 
 @njit(nogil=True, cache=True)
-def transform_panel(F, p, five, sizes, tables, constants, taps, U, start):
+def _transform_panel(F, p, five, sizes, places, constants, taps, U):
     """Write G F G^T of one panel of filters, U[position][channel][filter in the panel].
 
     Filters that only fill the last vector are copies of the last one.
@@ -185,25 +209,26 @@ def transform_panel(F, p, five, sizes, tables, constants, taps, U, start):
     lanes, panel, number = lanes_of(F), sizes.panel, sizes.K * sizes.K
     step = -lanes if sizes.turned else lanes
     at = (lanes + number - 1) * lanes if sizes.turned else lanes * lanes
+    filters = CHANNELS + lanes + sizes.V_row
     for c in range(sizes.channels):
         for r in range(p * panel, min((p + 1) * panel, sizes.rows), lanes):
-            _gather_taps(F, c * sizes.F_channel, tables, r, number, taps)
-            to = start + c * panel + r - p * panel
+            _gather_taps(F, c * sizes.F_channel, places, filters + r, number, taps)
+            to = c * panel + r - p * panel
             if five is None:
                 _transform_filters_3(taps, at, step, constants, U, to, sizes.U_pitch)
             else:
                 _transform_filters_5(taps, at, step, constants, U, to, sizes.U_pitch)
 
 
-@njit(nogil=True, cache=True)
-def _load_row(X, start, tables, c, sizes, row, first, last, ring, slot):
+@njit(nogil=True, cache=True, inline="always")
+def _load_row(X, start, places, channels, size, corner, row, first, last, ring, slot):
     """Write the pixels first, ..., last - 1 of a row of the padded source, ring[slot:][pixel][channel].
 
-    `start` is where the first channel of the image begins. What is written past `last` is overwritten or never used.
+    `start` is where the image begins; the channels are those of places[channels:]. What is written past `last` is
+    overwritten or never used.
     """
     lanes = lanes_of(X)
-    distances = tables.channels
-    (H, W), (y, x) = sizes.size, sizes.corner
+    (H, W), (y, x) = size, corner
     begin, end = max(first, -x), min(last, W - x)  # what is not padding
     if not 0 <= y + row < H or begin >= end:
         begin = end = last
@@ -212,92 +237,94 @@ def _load_row(X, start, tables, c, sizes, row, first, last, ring, slot):
         store(ring, slot + j * lanes, zero)
     start += (y + row) * W + x
     for j in range(begin, end, lanes):
-        if start + j + distances[c + lanes - 1] + lanes <= X.size:
-            transpose(X, start + j, distances, c, ring, slot + j * lanes, lanes)
+        if start + j + places[channels + lanes - 1] + lanes <= X.size:
+            transpose(X, start + j, places, channels, ring, slot + j * lanes, lanes)
         else:  # the end of X, past which nothing is read
             for i in range(lanes):
                 for pixel in range(j, min(j + lanes, end)):
-                    ring[slot + pixel * lanes + i] = X[start + pixel + distances[c + i]]
+                    ring[slot + pixel * lanes + i] = X[start + pixel + places[channels + i]]
     for j in range(end, last):
         store(ring, slot + j * lanes, zero)
 
 
 @njit(nogil=True, cache=True)
-def _transform_windows(X, sizes, tables, constants, V, workspace, first, last, place):
-    """Write B window B^T of the tiles first, ..., last - 1, V[position][place + tile - first][channel].
+def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
+    """Write B window B^T of the tiles first, ..., last - 1, V[position][tile - first][channel].
 
     A ring holds the last six rows of the padded source, of which the next row of tiles needs some again.
     """
     lanes = lanes_of(X)
     side, columns, pitch = sizes.tile, sizes.grid[1], sizes.V_pitch
+    image = sizes.groups * sizes.channels * sizes.size[0] * sizes.size[1]
     slot = sizes.width * lanes
     ring, lines = workspace[: WINDOW * slot], workspace[WINDOW * slot :]
-    k = _six(constants, 0)
+    k = _six(constants, np.int64(0))
     for c in range(0, sizes.channels, lanes):
-        image, ready, begin, end = -1, 0, 0, 0  # the ring has pixels begin, ..., end - 1 of the rows before `ready`
+        before, ready, begin, end = -1, 0, 0, 0  # the ring has pixels begin, ..., end - 1 of the rows before `ready`
         tile = first
         while tile < last:
             line, j = divmod(tile, columns)
             n, i = divmod(line, sizes.grid[0])
             tiles, y = min(columns - j, last - tile), side * i
             x, stop = side * j, side * (j + tiles - 1) + WINDOW
-            if n != image or x < begin or stop > end:
-                image, ready, begin, end = n, y, x, stop
-            start = n * sizes.groups * sizes.channels * sizes.size[0] * sizes.size[1]
+            if n != before or x < begin or stop > end:
+                before, ready, begin, end = n, y, x, stop
             for row in range(ready, y + WINDOW):
-                _load_row(X, start, tables, c, sizes, row, begin, end, ring, row % WINDOW * slot)
+                to = row % WINDOW * slot
+                channels = CHANNELS + lanes + c
+                _load_row(X, n * image, places, channels, sizes.size, sizes.corner, row, begin, end, ring, to)
             ready = y + WINDOW
-            at_0, at_1, at_2 = y % WINDOW * slot, (y + 1) % WINDOW * slot, (y + 2) % WINDOW * slot
-            at_3, at_4, at_5 = (y + 3) % WINDOW * slot, (y + 4) % WINDOW * slot, (y + 5) % WINDOW * slot
+            row_0, row_1, row_2 = y % WINDOW * slot, (y + 1) % WINDOW * slot, (y + 2) % WINDOW * slot
+            row_3, row_4, row_5 = (y + 3) % WINDOW * slot, (y + 4) % WINDOW * slot, (y + 5) % WINDOW * slot
             done = 0
             for t in range(tiles):
                 for column in range(done, side * t + WINDOW):
                     at = (x + column) * lanes
                     d = (
-                        load(ring, at_0 + at),
-                        load(ring, at_1 + at),
-                        load(ring, at_2 + at),
-                        load(ring, at_3 + at),
-                        load(ring, at_4 + at),
-                        load(ring, at_5 + at),
+                        load(ring, row_0 + at),
+                        load(ring, row_1 + at),
+                        load(ring, row_2 + at),
+                        load(ring, row_3 + at),
+                        load(ring, row_4 + at),
+                        load(ring, row_5 + at),
                     )
                     _store_six(lines, column * WINDOW * lanes, lanes, input_transform(d, k))
                 done = side * t + WINDOW
-                to = (place + tile - first + t) * sizes.V_row + c
+                to = (tile - first + t) * sizes.V_row + c
                 for i in range(WINDOW):
                     d = _load_six(lines, (side * t * WINDOW + i) * lanes, WINDOW * lanes)
                     _store_six(V, to + WINDOW * i * pitch, pitch, input_transform(d, k))
             tile += tiles
     # What fills the last block of the micro-kernel.
     zero = splat(X.dtype.type(0))
-    for tile in range(place + last - first, place + (last - first + ROWS - 1) // ROWS * ROWS):
+    for tile in range(last - first, (last - first + ROWS - 1) // ROWS * ROWS):
         for position in range(POSITIONS):
             for c in range(0, sizes.channels, lanes):
                 store(V, position * pitch + tile * sizes.V_row + c, zero)
 
 
 @njit(nogil=True, cache=True)
-def _multiply(U, start, V, tile, tiles, p, sizes, tables, zeros, M):
+def _multiply(U, V, tiles, p, sizes, places, zeros, M):
     """Write the 36 products of one panel of filters with some tiles, M[position][tile][filter in the panel]."""
     lanes = lanes_of(U)
-    channels, panel, row, steps, lines = sizes.channels, sizes.panel, sizes.V_row, tables.steps, tables.lines
+    channels, panel, row = sizes.channels, sizes.panel, sizes.V_row
     vectors = (min(panel, sizes.rows - p * panel) + lanes - 1) // lanes
     for position in range(POSITIONS):
         for c in range(0, channels, DEPTH):
-            depth, add = min(DEPTH, channels - c), c > 0
-            u = start + position * sizes.U_pitch + c * panel
+            K, add = min(DEPTH, channels - c), c > 0
+            u = position * sizes.U_pitch + c * panel
             for t in range(0, tiles, ROWS):
-                v = position * sizes.V_pitch + (tile + t) * row + c
+                v = position * sizes.V_pitch + t * row + c
                 m = position * sizes.M_pitch + t * panel
                 if vectors >= VECTORS:
-                    multiply_add_3(depth, V, v, row, steps, 0, U, u, lines, 0, M, m, panel, zeros, ZEROS, add)
+                    multiply_add_3(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, panel, zeros, ZEROS, add)
                 elif vectors == 2:
-                    multiply_add_2(depth, V, v, row, steps, 0, U, u, lines, 0, M, m, panel, zeros, ZEROS, add)
+                    multiply_add_2(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, panel, zeros, ZEROS, add)
                 else:
-                    multiply_add_1(depth, V, v, row, steps, 0, U, u, lines, 0, M, m, panel, zeros, ZEROS, add)
+                    multiply_add_1(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, panel, zeros, ZEROS, add)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _back_3(M, at, pitch, lines, block, to, line, b, k, check):
     """Write A M A^T + b of a tile of 4 x 4 to four lines of a block; return check, or NaN where it is not finite."""
     lanes = lanes_of(M)
@@ -319,7 +346,7 @@ def _back_3(M, at, pitch, lines, block, to, line, b, k, check):
     return check
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _back_5(M, at, pitch, lines, block, to, line, b, k, check):
     """Write A M A^T + b of a tile of 2 x 2 to two lines of a block; return check, or NaN where it is not finite."""
     lanes = lanes_of(M)
@@ -338,7 +365,7 @@ def _back_5(M, at, pitch, lines, block, to, line, b, k, check):
 
 
 @njit(nogil=True, cache=True)
-def _transform_back(M, p, five, sizes, tables, bias, constants, workspace, first, last, O, flags):
+def _transform_back(M, p, five, sizes, places, bias, constants, workspace, first, last, O, flags):
     """Write A M A^T plus bias of the tiles first, ..., last - 1 to the outputs of one panel of filters.
 
     Flag the images where it is not finite.
@@ -346,10 +373,9 @@ def _transform_back(M, p, five, sizes, tables, bias, constants, workspace, first
     lanes = lanes_of(M)
     panel, pitch, side, columns = sizes.panel, sizes.M_pitch, sizes.tile, sizes.grid[1]
     height, width = sizes.result
-    line = (side * PIECE + lanes) * lanes
-    lines, block = workspace[: side * WINDOW * lanes], workspace[side * WINDOW * lanes :]
-    square, block = block[: lanes * lanes], block[lanes * lanes :]
-    k = _six(constants, 6)
+    line, room = (side * PIECE + lanes) * lanes, side * WINDOW * lanes
+    lines, square, block = workspace[:room], workspace[room : room + lanes * lanes], workspace[room + lanes * lanes :]
+    k = _six(constants, np.int64(OF_OUTPUT))
     for r in range(p * panel, min((p + 1) * panel, sizes.rows), lanes):
         b = load(bias, r)
         tile = first
@@ -373,7 +399,7 @@ def _transform_back(M, p, five, sizes, tables, bias, constants, workspace, first
             for y in range(min(side, height - h)):
                 to = ((n * sizes.groups * sizes.rows + r) * height + h + y) * width + w
                 for x in range(0, length, lanes):
-                    transpose(block, y * line + x * lanes, tables.pixels, 0, square, 0, lanes)
+                    transpose(block, y * line + x * lanes, places, PIXELS, square, 0, lanes)
                     for f in range(min(lanes, sizes.rows - r)):
                         store_first(O, to + f * height * width + x, load(square, f * lanes), length - x)
             tile += tiles
