@@ -41,11 +41,11 @@ import numpy as np
 from numba import get_num_threads
 
 from lectcode.kernels import gemm
-from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.correlation import one_window
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
 from lectcode.kernels.winograd_loops import (
+    BLOCK,
     PIECE,
     POSITIONS,
     WINDOW,
@@ -58,14 +58,13 @@ from lectcode.kernels.winograd_loops import (
 from lectcode.kernels.winograd_transforms import ROUNDINGS, A, B, G
 
 SQUARES = (3, 3), (5, 5)  # the filters
-TILES = 48  # that are multiplied with a panel of filters at once
+TILES = 96  # that are multiplied with a vector of filters at once
 MANY = 384  # tiles of all images
 # Multiply-adds that take as long as transforming one number of F, one window of one channel, one tile of one filter,
 # for each size of the filters.
 FILTER_COST = {3: 20, 5: 14}
 WINDOW_COST = {3: 200, 5: 150}
 BACK_COST = {3: 250, 5: 120}
-NARROW_COST = {1: 1.2, 2: 1.05, 3: 1.0}  # of a multiply-add in the micro-kernel, by the vectors of a panel
 WIDE = 32  # channels of a group, if there are several
 CALL_COST = 1_000_000  # what two steps and their places cost, whatever the sizes
 OWN = 2**21  # bytes of U or V that each thread computes for itself
@@ -91,7 +90,6 @@ class Sizes(NamedTuple):
     chunk: int  # tiles that are multiplied at once
     filters_first: bool  # U is computed first, else V
     common: bool  # once for all threads
-    panel: int  # filters side by side
     width: int  # of the padded source, and what a vector may write past it
     U_pitch: int  # from one position to the next
     V_pitch: int
@@ -110,16 +108,6 @@ def _busiest(parts, threads):
     return -(-parts // threads) / parts
 
 
-def _panel(vectors, threads):
-    """Return how many vectors of filters make a panel, so that the busiest thread has least to do."""
-
-    def cost(width):
-        panels = -(-vectors // width)
-        return -(-panels // threads) * width * NARROW_COST[width]
-
-    return min(range(1, min(VECTORS, vectors) + 1), key=cost)
-
-
 @lru_cache(512)
 def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, threads=1):
     """Return the sizes of a correlation."""
@@ -129,28 +117,28 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     total = N * grid[0] * grid[1]
     vectors = -(-rows // lanes)
     filters_first = total >= MANY
-    panel = _panel(vectors, threads)
     if not filters_first and threads > 1 and vectors * lanes * POSITIONS * channels * itemsize <= OWN:
-        # The busiest thread counts: few panels of filters share badly, and so do few blocks of tiles.
+        # The busiest thread counts: few vectors of filters share badly, and so do few blocks of tiles.
         of_filters, of_windows, products = _work(total, rows, channels, K)
-        by_tiles = of_filters + (of_windows + products) * _busiest(-(-total // ROWS), threads)
-        by_filters = of_windows + (of_filters + products) * _busiest(-(-vectors // panel), threads) * NARROW_COST[panel]
+        by_tiles = of_filters + (of_windows + products) * _busiest(-(-total // BLOCK), threads)
+        by_filters = of_windows + (of_filters + products) * _busiest(vectors, threads)
         filters_first = by_tiles < by_filters
     tiles = total
     if filters_first:  # as many tasks for every thread, of whole blocks
-        panel = _panel(vectors, 1)
         tasks = -(-total // TILES)
         tiles = -(-total // (tasks + -tasks % threads))
-        tiles += -tiles % ROWS
+        tiles += -tiles % BLOCK
     chunk = -(-tiles // -(-tiles // TILES))
-    chunk += -chunk % ROWS
-    panel *= lanes
-    panels = -(-rows // panel)
+    chunk += -chunk % BLOCK
     V_row = channels + -channels % lanes
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
-    U_pitch, V_pitch, M_pitch = channels * panel + lanes, (tiles + -tiles % ROWS) * V_row + lanes, chunk * panel + lanes
-    first = panels * U_pitch if filters_first else V_pitch
+    U_pitch, V_pitch, M_pitch = (
+        channels * lanes + lanes,
+        (tiles + -tiles % BLOCK) * V_row + lanes,
+        chunk * lanes + lanes,
+    )
+    first = vectors * U_pitch if filters_first else V_pitch
     return Sizes(
         rows,
         channels,
@@ -168,7 +156,6 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         chunk,
         filters_first,
         POSITIONS * first * itemsize > OWN,
-        panel,
         tile * (grid[1] - 1) + WINDOW + lanes,
         U_pitch,
         V_pitch,
@@ -195,7 +182,7 @@ def workspace(sizes, lanes):
     back = sizes.tile * (WINDOW + sizes.tile * PIECE + lanes) * lanes + lanes * lanes
     first, second, room = V, U, windows
     if sizes.filters_first:
-        first, second, room = -(-sizes.rows // sizes.panel) * U, V, taps
+        first, second, room = -(-sizes.rows // lanes) * U, V, taps
     rest = second + M + max(taps, windows, back)
     return (first, room, rest) if sizes.common else (0, 0, first + rest)
 
@@ -245,18 +232,18 @@ def _product(X, F, bias, sizes, O, flags):
     """Write the results of one group; flag the images where they are not finite."""
     K, five, lanes = sizes.K, None if sizes.K == 3 else sizes.K, BYTES // X.itemsize
     places, constants = _places(sizes, lanes), _constants(X.dtype, K)
-    panels = -(-sizes.rows // sizes.panel)
-    D = np.zeros(sizes.rows + -sizes.rows % lanes, X.dtype)
+    vectors = -(-sizes.rows // lanes)
+    D = np.zeros(vectors * lanes, X.dtype)
     D[: sizes.rows] = bias
     shared, *own = workspace(sizes, lanes)
     given, (own, more) = np.empty(shared, X.dtype), ((size, X.dtype) for size in own)  # given: U or V
     of_filters, of_windows, work = _work(sizes.total, sizes.rows, sizes.channels, K)
     if sizes.filters_first:
-        begin = transform_filters, panels, of_filters, F, five
+        begin = transform_filters, vectors, of_filters, F, five
         tasks, work = -(-sizes.total // sizes.tiles), work + of_windows
     else:
-        begin = transform_blocks, -(-sizes.total // ROWS), of_windows, X
-        tasks, work = panels, work + of_filters
+        begin = transform_blocks, -(-sizes.total // BLOCK), of_windows, X
+        tasks, work = vectors, work + of_filters
     if sizes.common:
         share(*begin, sizes, places, constants, given, workspace=own)
     share(compute, tasks, work, X, F, five, given, D, sizes, places, constants, O, flags, workspace=more)

@@ -14,7 +14,7 @@ What runs for each tile is inlined: to pass arrays to a function takes as long a
 import numpy as np
 from numba import njit
 
-from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
+from lectcode.kernels.block import block
 from lectcode.kernels.simd import lanes_of, load, splat, store, store_first, transpose
 from lectcode.kernels.winograd_transforms import (
     FILTER,
@@ -30,16 +30,19 @@ from lectcode.kernels.winograd_transforms import (
 WINDOW = 6  # inputs of a tile along one axis
 POSITIONS = WINDOW * WINDOW
 DEPTH = 128  # channels that the micro-kernel adds at once: their part of U stays in the nearest cache
+BLOCK = 8  # tiles that the micro-kernel multiplies with one vector of filters: so many sums hide how long each takes
 PIECE = 16  # tiles that are transformed back side by side: their outputs stay in the nearest cache
 OF_OUTPUT = len(INPUT)  # where the numbers of A stand among the constants
 ZEROS = OF_OUTPUT + len(OUTPUT)  # the zeros
-NUMBERS = ZEROS + ROWS  # and behind them, the numbers of G
+NUMBERS = ZEROS + BLOCK  # and behind them, the numbers of G
 STEPS, LINES, PIXELS, CHANNELS = 0, DEPTH, 2 * DEPTH, 2 * DEPTH  # parts of `places_of`, the last after one vector
+
+multiply_add = block(BLOCK, 1)
 
 
 def constants_of(dtype, K):
     """Return the numbers of the transforms and some zeros."""
-    numbers = np.array([float(number) for number in INPUT + OUTPUT + (0,) * ROWS + FILTER[K]], dtype)
+    numbers = np.array([float(number) for number in INPUT + OUTPUT + (0,) * BLOCK + FILTER[K]], dtype)
     numbers.flags.writeable = False
     return numbers
 
@@ -58,32 +61,32 @@ def places_of(sizes, lanes):
     pixels = np.arange(lanes) * lanes
     channels = lanewise(sizes.channels, sizes.size[0] * sizes.size[1])
     filters = lanewise(sizes.rows, sizes.K**2 * (1 if sizes.turned else sizes.channels))
-    places = np.concatenate([steps, steps * sizes.panel, pixels, channels, filters])
+    places = np.concatenate([steps, steps * lanes, pixels, channels, filters])
     places.flags.writeable = False
     return places
 
 
 @njit(nogil=True, cache=True)
 def transform_filters(F, five, sizes, places, constants, U, workspace, first, last):
-    """Transform the panels of filters first, ..., last - 1."""
-    for p in range(first, last):
-        _transform_panel(F, p, five, sizes, places, constants, workspace, U[p * POSITIONS * sizes.U_pitch :])
+    """Transform the vectors of filters first, ..., last - 1."""
+    for q in range(first, last):
+        _transform_filters(F, q, five, sizes, places, constants, workspace, U[q * POSITIONS * sizes.U_pitch :])
 
 
 @njit(nogil=True, cache=True)
 def transform_blocks(X, sizes, places, constants, V, workspace, first, last):
     """Transform the windows of the blocks of tiles first, ..., last - 1."""
-    begin, end = first * ROWS, min(last * ROWS, sizes.total)
+    begin, end = first * BLOCK, min(last * BLOCK, sizes.total)
     _transform_windows(X, sizes, places, constants, V[begin * sizes.V_row :], workspace, begin, end)
 
 
 @njit(nogil=True, cache=True)
 def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspace, first, last):
-    """Compute the tasks first, ..., last - 1: some tiles for all filters, or a panel of filters for all tiles."""
-    panels = (sizes.rows + sizes.panel - 1) // sizes.panel
+    """Compute the tasks first, ..., last - 1: some tiles for all filters, or a vector of filters for all tiles."""
+    vectors = (sizes.rows + lanes_of(X) - 1) // lanes_of(X)
     one_U, all_V = POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
     if not sizes.common:
-        own = panels * one_U if sizes.filters_first else all_V
+        own = vectors * one_U if sizes.filters_first else all_V
         given, workspace = workspace[:own], workspace[own:]
     own, results = all_V if sizes.filters_first else one_U, POSITIONS * sizes.M_pitch
     computed, workspace = workspace[:own], workspace[own:]
@@ -91,24 +94,24 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
     U, V = (given, computed) if sizes.filters_first else (computed, given)
     begin = np.int64(0)  # a plain 0 would have another version of what is called compiled
     if not sizes.common and sizes.filters_first:
-        for p in range(panels):
-            _transform_panel(F, p, five, sizes, places, constants, rest, U[p * one_U :])
+        for q in range(vectors):
+            _transform_filters(F, q, five, sizes, places, constants, rest, U[q * one_U :])
     elif not sizes.common:
         _transform_windows(X, sizes, places, constants, V, rest, begin, sizes.total)
     for task in range(first, last):
-        first_panel, last_panel, first_tile, last_tile = task, task + 1, begin, sizes.total
+        first_vector, last_vector, first_tile, last_tile = task, task + 1, begin, sizes.total
         if sizes.filters_first:
-            first_panel, last_panel = begin, panels
+            first_vector, last_vector = begin, vectors
             first_tile, last_tile = task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total)
             _transform_windows(X, sizes, places, constants, V, rest, first_tile, last_tile)
         else:
-            _transform_panel(F, task, five, sizes, places, constants, rest, U)
-        for p in range(first_panel, last_panel):
-            u = p * one_U if sizes.filters_first else 0
+            _transform_filters(F, task, five, sizes, places, constants, rest, U)
+        for q in range(first_vector, last_vector):
+            u = q * one_U if sizes.filters_first else 0
             for tile in range(first_tile, last_tile, sizes.chunk):
                 end = min(tile + sizes.chunk, last_tile)
-                _multiply(U[u:], V[(tile - first_tile) * sizes.V_row :], end - tile, p, sizes, places, constants, M)
-                _transform_back(M, p, five, sizes, places, bias, constants, rest, tile, end, O, flags)
+                _multiply(U[u:], V[(tile - first_tile) * sizes.V_row :], end - tile, sizes, places, constants, M)
+                _transform_back(M, q, five, sizes, places, bias, constants, rest, tile, end, O, flags)
 
 
 @njit(nogil=True, cache=True)
@@ -172,7 +175,7 @@ def _gather_taps(F, start, places, first, number, taps):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _transform_filters_3(taps, at, step, constants, U, to, pitch):
+def _filters_3(taps, at, step, constants, U, to, pitch):
     """Write G F G^T of a vector of filters of 3 x 3."""
     k = _six(constants, np.int64(NUMBERS)), splat(constants[NUMBERS + 6])
     down = 3 * step
@@ -186,7 +189,7 @@ def _transform_filters_3(taps, at, step, constants, U, to, pitch):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _transform_filters_5(taps, at, step, constants, U, to, pitch):
+def _filters_5(taps, at, step, constants, U, to, pitch):
     """Write G F G^T of a vector of filters of 5 x 5."""
     k = splat(constants[NUMBERS]), _five(constants, np.int64(NUMBERS + 1)), _five(constants, np.int64(NUMBERS + 6))
     down = 5 * step
@@ -201,23 +204,18 @@ def _transform_filters_5(taps, at, step, constants, U, to, pitch):
 
 
 @njit(nogil=True, cache=True)
-def _transform_panel(F, p, five, sizes, places, constants, taps, U):
-    """Write G F G^T of one panel of filters, U[position][channel][filter in the panel].
-
-    Filters that only fill the last vector are copies of the last one.
-    """
-    lanes, panel, number = lanes_of(F), sizes.panel, sizes.K * sizes.K
+def _transform_filters(F, q, five, sizes, places, constants, taps, U):
+    """Write G F G^T of vector q of filters, U[position][channel][filter]; lanes without a filter copy the last."""
+    lanes, number = lanes_of(F), sizes.K * sizes.K
     step = -lanes if sizes.turned else lanes
     at = (lanes + number - 1) * lanes if sizes.turned else lanes * lanes
-    filters = CHANNELS + lanes + sizes.V_row
+    filters = CHANNELS + lanes + sizes.V_row + q * lanes
     for c in range(sizes.channels):
-        for r in range(p * panel, min((p + 1) * panel, sizes.rows), lanes):
-            _gather_taps(F, c * sizes.F_channel, places, filters + r, number, taps)
-            to = c * panel + r - p * panel
-            if five is None:
-                _transform_filters_3(taps, at, step, constants, U, to, sizes.U_pitch)
-            else:
-                _transform_filters_5(taps, at, step, constants, U, to, sizes.U_pitch)
+        _gather_taps(F, c * sizes.F_channel, places, filters, number, taps)
+        if five is None:
+            _filters_3(taps, at, step, constants, U, c * lanes, sizes.U_pitch)
+        else:
+            _filters_5(taps, at, step, constants, U, c * lanes, sizes.U_pitch)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -297,31 +295,23 @@ def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
             tile += tiles
     # What fills the last block of the micro-kernel.
     zero = splat(X.dtype.type(0))
-    for tile in range(last - first, (last - first + ROWS - 1) // ROWS * ROWS):
+    for tile in range(last - first, (last - first + BLOCK - 1) // BLOCK * BLOCK):
         for position in range(POSITIONS):
             for c in range(0, sizes.channels, lanes):
                 store(V, position * pitch + tile * sizes.V_row + c, zero)
 
 
 @njit(nogil=True, cache=True)
-def _multiply(U, V, tiles, p, sizes, places, zeros, M):
-    """Write the 36 products of one panel of filters with some tiles, M[position][tile][filter in the panel]."""
-    lanes = lanes_of(U)
-    channels, panel, row = sizes.channels, sizes.panel, sizes.V_row
-    vectors = (min(panel, sizes.rows - p * panel) + lanes - 1) // lanes
+def _multiply(U, V, tiles, sizes, places, zeros, M):
+    """Write the 36 products of one vector of filters with some tiles, M[position][tile][filter]."""
+    lanes, row = lanes_of(U), sizes.V_row
     for position in range(POSITIONS):
-        for c in range(0, channels, DEPTH):
-            K, add = min(DEPTH, channels - c), c > 0
-            u = position * sizes.U_pitch + c * panel
-            for t in range(0, tiles, ROWS):
-                v = position * sizes.V_pitch + t * row + c
-                m = position * sizes.M_pitch + t * panel
-                if vectors >= VECTORS:
-                    multiply_add_3(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, panel, zeros, ZEROS, add)
-                elif vectors == 2:
-                    multiply_add_2(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, panel, zeros, ZEROS, add)
-                else:
-                    multiply_add_1(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, panel, zeros, ZEROS, add)
+        for c in range(0, sizes.channels, DEPTH):
+            K, add = min(DEPTH, sizes.channels - c), c > 0
+            u = position * sizes.U_pitch + c * lanes
+            for t in range(0, tiles, BLOCK):
+                v, m = position * sizes.V_pitch + t * row + c, position * sizes.M_pitch + t * lanes
+                multiply_add(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -365,41 +355,41 @@ def _back_5(M, at, pitch, lines, block, to, line, b, k, check):
 
 
 @njit(nogil=True, cache=True)
-def _transform_back(M, p, five, sizes, places, bias, constants, workspace, first, last, O, flags):
-    """Write A M A^T plus bias of the tiles first, ..., last - 1 to the outputs of one panel of filters.
+def _transform_back(M, q, five, sizes, places, bias, constants, workspace, first, last, O, flags):
+    """Write A M A^T plus bias of the tiles first, ..., last - 1 to the outputs of vector q of filters.
 
     Flag the images where it is not finite.
     """
     lanes = lanes_of(M)
-    panel, pitch, side, columns = sizes.panel, sizes.M_pitch, sizes.tile, sizes.grid[1]
+    pitch, side, columns = sizes.M_pitch, sizes.tile, sizes.grid[1]
     height, width = sizes.result
     line, room = (side * PIECE + lanes) * lanes, side * WINDOW * lanes
     lines, square, block = workspace[:room], workspace[room : room + lanes * lanes], workspace[room + lanes * lanes :]
     k = _six(constants, np.int64(OF_OUTPUT))
-    for r in range(p * panel, min((p + 1) * panel, sizes.rows), lanes):
-        b = load(bias, r)
-        tile = first
-        while tile < last:
-            row, j = divmod(tile, columns)
-            n, i = divmod(row, sizes.grid[0])
-            tiles = min(columns - j, last - tile, PIECE)
-            check = splat(M.dtype.type(0))
-            for t in range(tiles):
-                at = (tile - first + t) * panel + r - p * panel
-                if five is None:
-                    check = _back_3(M, at, pitch, lines, block, 4 * t * lanes, line, b, k, check)
-                else:
-                    check = _back_5(M, at, pitch, lines, block, 2 * t * lanes, line, b, k, check)
-            store(square, 0, check)
-            for lane in range(lanes):
-                if square[lane] != 0:
-                    flags[n] = 1
-            h, w = side * i, side * j
-            length = min(side * tiles, width - w)
-            for y in range(min(side, height - h)):
-                to = ((n * sizes.groups * sizes.rows + r) * height + h + y) * width + w
-                for x in range(0, length, lanes):
-                    transpose(block, y * line + x * lanes, places, PIXELS, square, 0, lanes)
-                    for f in range(min(lanes, sizes.rows - r)):
-                        store_first(O, to + f * height * width + x, load(square, f * lanes), length - x)
-            tile += tiles
+    b = load(bias, q * lanes)
+    filters = min(lanes, sizes.rows - q * lanes)
+    tile = first
+    while tile < last:
+        row, j = divmod(tile, columns)
+        n, i = divmod(row, sizes.grid[0])
+        tiles = min(columns - j, last - tile, PIECE)
+        check = splat(M.dtype.type(0))
+        for t in range(tiles):
+            at = (tile - first + t) * lanes
+            if five is None:
+                check = _back_3(M, at, pitch, lines, block, 4 * t * lanes, line, b, k, check)
+            else:
+                check = _back_5(M, at, pitch, lines, block, 2 * t * lanes, line, b, k, check)
+        store(square, 0, check)
+        for lane in range(lanes):
+            if square[lane] != 0:
+                flags[n] = 1
+        h, w = side * i, side * j
+        length = min(side * tiles, width - w)
+        for y in range(min(side, height - h)):
+            to = ((n * sizes.groups * sizes.rows + q * lanes) * height + h + y) * width + w
+            for x in range(0, length, lanes):
+                transpose(block, y * line + x * lanes, places, PIXELS, square, 0, lanes)
+                for f in range(filters):
+                    store_first(O, to + f * height * width + x, load(square, f * lanes), length - x)
+        tile += tiles
