@@ -159,12 +159,12 @@ def test_bitwise_the_same_for_any_number_of_threads_and_callers(K, groups, dtype
 @pytest.mark.parametrize("K", [3, 5])
 @pytest.mark.parametrize("total", [384, 385, 512, 1000])
 def test_two_threads_get_about_as_much(K, total):
-    """Counted in vectors of tiles, none of which is left half empty by more than the last task."""
-    tile, lanes = 7 - K, winograd.BYTES // 4
+    """Counted in blocks of tiles, none of which is left half empty by more than the last task."""
+    tile = 7 - K
     sizes = winograd.plan(total, 8, 8, 1, K, False, (tile, tile), (0, 0), (tile, tile), 4, 2)
     assert sizes.total == total
     assert sizes.tiles <= winograd.TILES
-    assert sizes.tiles % lanes == 0
+    assert sizes.tiles % winograd.BLOCK == 0
     tasks = -(-total // sizes.tiles)
     assert 2 * -(-tasks // 2) * sizes.tiles <= 1.25 * total
 
@@ -287,7 +287,7 @@ def test_the_workspace_stays_below_twice_the_tensors(K, itemsize):
                 if winograd.chooses(geometry, N, channels, channels, image, itemsize):
                     chosen += 1
                     sizes = winograd.plan(N, channels, channels, 1, K, False, image, (0, 0), image, itemsize)
-                    shared, first, second = winograd.workspace(sizes)
+                    shared, first, second = winograd.workspace(sizes, winograd.BYTES // itemsize)
                     tensors = 2 * N * channels * size**2 + K**2 * channels**2
                     assert (shared + max(first, second)) * itemsize <= max(2 * tensors * itemsize, winograd.SMALL)
     assert chosen > 20

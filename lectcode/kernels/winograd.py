@@ -46,6 +46,7 @@ from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
 from lectcode.kernels.winograd_loops import (
     BLOCK,
+    DEPTH,
     PIECE,
     POSITIONS,
     WINDOW,
@@ -87,7 +88,7 @@ class Sizes(NamedTuple):
     grid: tuple  # tiles of an image
     total: int  # tiles of all images
     tiles: int  # of a task; all of them unless U is computed first
-    chunk: int  # tiles that are multiplied at once
+    parts: int  # of the channels
     filters_first: bool  # U is computed first, else V
     common: bool  # once for all threads
     width: int  # of the padded source, and what a vector may write past it
@@ -128,17 +129,13 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         tasks = -(-total // TILES)
         tiles = -(-total // (tasks + -tasks % threads))
         tiles += -tiles % BLOCK
-    chunk = -(-tiles // -(-tiles // TILES))
-    chunk += -chunk % BLOCK
     V_row = channels + -channels % lanes
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
-    U_pitch, V_pitch, M_pitch = (
-        channels * lanes + lanes,
-        (tiles + -tiles % BLOCK) * V_row + lanes,
-        chunk * lanes + lanes,
-    )
-    first = vectors * U_pitch if filters_first else V_pitch
+    whole = tiles + -tiles % BLOCK
+    U_pitch, V_pitch, M_pitch = (min(channels, DEPTH) + 1) * lanes, whole * V_row + lanes, (whole + 1) * lanes
+    parts = -(-channels // DEPTH)
+    first = vectors * parts * U_pitch if filters_first else V_pitch
     return Sizes(
         rows,
         channels,
@@ -153,7 +150,7 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         grid,
         total,
         tiles,
-        chunk,
+        parts,
         filters_first,
         POSITIONS * first * itemsize > OWN,
         tile * (grid[1] - 1) + WINDOW + lanes,
@@ -182,7 +179,7 @@ def workspace(sizes, lanes):
     back = sizes.tile * (WINDOW + sizes.tile * PIECE + lanes) * lanes + lanes * lanes
     first, second, room = V, U, windows
     if sizes.filters_first:
-        first, second, room = -(-sizes.rows // lanes) * U, V, taps
+        first, second, room = -(-sizes.rows // lanes) * sizes.parts * U, V, taps
     rest = second + M + max(taps, windows, back)
     return (first, room, rest) if sizes.common else (0, 0, first + rest)
 

@@ -29,7 +29,7 @@ from lectcode.kernels.winograd_transforms import (
 
 WINDOW = 6  # inputs of a tile along one axis
 POSITIONS = WINDOW * WINDOW
-DEPTH = 128  # channels that the micro-kernel adds at once: their part of U stays in the nearest cache
+DEPTH = 128  # channels that are transformed and multiplied at once: their part of U stays in a near cache
 BLOCK = 8  # tiles that the micro-kernel multiplies with one vector of filters: so many sums hide how long each takes
 PIECE = 16  # tiles that are transformed back side by side: their outputs stay in the nearest cache
 OF_OUTPUT = len(INPUT)  # where the numbers of A stand among the constants
@@ -69,8 +69,12 @@ def places_of(sizes, lanes):
 @njit(nogil=True, cache=True)
 def transform_filters(F, five, sizes, places, constants, U, workspace, first, last):
     """Transform the vectors of filters first, ..., last - 1."""
+    part = POSITIONS * sizes.U_pitch
     for q in range(first, last):
-        _transform_filters(F, q, five, sizes, places, constants, workspace, U[q * POSITIONS * sizes.U_pitch :])
+        for c in range(0, sizes.channels, DEPTH):
+            _transform_filters(
+                F, q, c, five, sizes, places, constants, workspace, U[(q * sizes.parts + c // DEPTH) * part :]
+            )
 
 
 @njit(nogil=True, cache=True)
@@ -83,19 +87,21 @@ def transform_blocks(X, sizes, places, constants, V, workspace, first, last):
 @njit(nogil=True, cache=True)
 def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspace, first, last):
     """Compute the tasks first, ..., last - 1: some tiles for all filters, or a vector of filters for all tiles."""
+    channels, part, all_V = sizes.channels, POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
     vectors = (sizes.rows + lanes_of(X) - 1) // lanes_of(X)
-    one_U, all_V = POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
     if not sizes.common:
-        own = vectors * one_U if sizes.filters_first else all_V
+        own = vectors * sizes.parts * part if sizes.filters_first else all_V
         given, workspace = workspace[:own], workspace[own:]
-    own, results = all_V if sizes.filters_first else one_U, POSITIONS * sizes.M_pitch
+    own, results = all_V if sizes.filters_first else part, POSITIONS * sizes.M_pitch
     computed, workspace = workspace[:own], workspace[own:]
     M, rest = workspace[:results], workspace[results:]
     U, V = (given, computed) if sizes.filters_first else (computed, given)
     begin = np.int64(0)  # a plain 0 would have another version of what is called compiled
     if not sizes.common and sizes.filters_first:
         for q in range(vectors):
-            _transform_filters(F, q, five, sizes, places, constants, rest, U[q * one_U :])
+            for c in range(0, channels, DEPTH):
+                u = (q * sizes.parts + c // DEPTH) * part
+                _transform_filters(F, q, c, five, sizes, places, constants, rest, U[u:])
     elif not sizes.common:
         _transform_windows(X, sizes, places, constants, V, rest, begin, sizes.total)
     for task in range(first, last):
@@ -104,14 +110,14 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
             first_vector, last_vector = begin, vectors
             first_tile, last_tile = task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total)
             _transform_windows(X, sizes, places, constants, V, rest, first_tile, last_tile)
-        else:
-            _transform_filters(F, task, five, sizes, places, constants, rest, U)
         for q in range(first_vector, last_vector):
-            u = q * one_U if sizes.filters_first else 0
-            for tile in range(first_tile, last_tile, sizes.chunk):
-                end = min(tile + sizes.chunk, last_tile)
-                _multiply(U[u:], V[(tile - first_tile) * sizes.V_row :], end - tile, sizes, places, constants, M)
-                _transform_back(M, q, five, sizes, places, bias, constants, rest, tile, end, O, flags)
+            for c in range(0, channels, DEPTH):
+                u = (q * sizes.parts + c // DEPTH) * part
+                if not sizes.filters_first:
+                    u = begin
+                    _transform_filters(F, q, c, five, sizes, places, constants, rest, U)
+                _multiply(U[u:], V, c, last_tile - first_tile, sizes, places, constants, M)
+            _transform_back(M, q, five, sizes, places, bias, constants, rest, first_tile, last_tile, O, flags)
 
 
 @njit(nogil=True, cache=True)
@@ -204,18 +210,21 @@ def _filters_5(taps, at, step, constants, U, to, pitch):
 
 
 @njit(nogil=True, cache=True)
-def _transform_filters(F, q, five, sizes, places, constants, taps, U):
-    """Write G F G^T of vector q of filters, U[position][channel][filter]; lanes without a filter copy the last."""
+def _transform_filters(F, q, begin, five, sizes, places, constants, taps, U):
+    """Write G F G^T of vector q of filters, U[position][channel][filter], for the channels from `begin` on.
+
+    Lanes without a filter copy the last.
+    """
     lanes, number = lanes_of(F), sizes.K * sizes.K
     step = -lanes if sizes.turned else lanes
     at = (lanes + number - 1) * lanes if sizes.turned else lanes * lanes
     filters = CHANNELS + lanes + sizes.V_row + q * lanes
-    for c in range(sizes.channels):
+    for c in range(begin, min(begin + DEPTH, sizes.channels)):
         _gather_taps(F, c * sizes.F_channel, places, filters, number, taps)
         if five is None:
-            _filters_3(taps, at, step, constants, U, c * lanes, sizes.U_pitch)
+            _filters_3(taps, at, step, constants, U, (c - begin) * lanes, sizes.U_pitch)
         else:
-            _filters_5(taps, at, step, constants, U, c * lanes, sizes.U_pitch)
+            _filters_5(taps, at, step, constants, U, (c - begin) * lanes, sizes.U_pitch)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -302,16 +311,17 @@ def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
 
 
 @njit(nogil=True, cache=True)
-def _multiply(U, V, tiles, sizes, places, zeros, M):
-    """Write the 36 products of one vector of filters with some tiles, M[position][tile][filter]."""
-    lanes, row = lanes_of(U), sizes.V_row
+def _multiply(U, V, c, tiles, sizes, places, zeros, M):
+    """Write, or add, the 36 products of one vector of filters with some tiles, M[position][tile][filter].
+
+    The channels are those from c on, the first in U.
+    """
+    lanes, row, channels = lanes_of(U), sizes.V_row, min(DEPTH, sizes.channels - c)
     for position in range(POSITIONS):
-        for c in range(0, sizes.channels, DEPTH):
-            K, add = min(DEPTH, sizes.channels - c), c > 0
-            u = position * sizes.U_pitch + c * lanes
-            for t in range(0, tiles, BLOCK):
-                v, m = position * sizes.V_pitch + t * row + c, position * sizes.M_pitch + t * lanes
-                multiply_add(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
+        u = position * sizes.U_pitch
+        for t in range(0, tiles, BLOCK):
+            v, m = position * sizes.V_pitch + t * row + c, position * sizes.M_pitch + t * lanes
+            multiply_add(channels, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, c > 0)
 
 
 @njit(nogil=True, cache=True, inline="always")
