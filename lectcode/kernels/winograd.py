@@ -63,11 +63,13 @@ TILES = 96  # that are multiplied with a vector of filters at once
 MANY = 384  # tiles of all images
 # Multiply-adds that take as long as transforming one number of F, one window of one channel, one tile of one filter,
 # for each size of the filters.
-FILTER_COST = {3: 20, 5: 14}
-WINDOW_COST = {3: 200, 5: 150}
-BACK_COST = {3: 250, 5: 120}
+FILTER_COST = {3: 28, 5: 18}
+WINDOW_COST = {3: 480, 5: 350}
+BACK_COST = {3: 400, 5: 240}
+GEMM_COST = 1.5  # and as one multiply-add of "gemm", which moves more numbers for each,
+GEMM_ROWS = 7  # and takes for fewer rows about as long as for so many
 WIDE = 32  # channels of a group, if there are several
-CALL_COST = 1_000_000  # what two steps and their places cost, whatever the sizes
+CALL_COST = 300_000  # what the steps cost, whatever the sizes
 OWN = 2**21  # bytes of U or V that each thread computes for itself
 SMALL = 2**23  # bytes of workspace that no machine misses
 
@@ -98,10 +100,16 @@ class Sizes(NamedTuple):
     V_row: int  # from one tile to the next
 
 
-def _work(total, rows, channels, K):
+def _whole(count, size):
+    """Return the next multiple of a size."""
+    return count + -count % size
+
+
+def _work(total, rows, channels, K, lanes):
     """Return what it takes to transform F, the windows, and to multiply and transform back, in multiply-adds."""
+    total, rows, across = _whole(total, BLOCK), _whole(rows, lanes), _whole(channels, lanes)
     products = total * rows * (POSITIONS * channels + BACK_COST[K])
-    return FILTER_COST[K] * K * K * rows * channels, WINDOW_COST[K] * channels * total, products
+    return FILTER_COST[K] * K * K * rows * channels, WINDOW_COST[K] * across * total, products
 
 
 def _busiest(parts, threads):
@@ -120,7 +128,7 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     filters_first = total >= MANY
     if not filters_first and threads > 1 and vectors * lanes * POSITIONS * channels * itemsize <= OWN:
         # The busiest thread counts: few vectors of filters share badly, and so do few blocks of tiles.
-        of_filters, of_windows, products = _work(total, rows, channels, K)
+        of_filters, of_windows, products = _work(total, rows, channels, K, lanes)
         by_tiles = of_filters + (of_windows + products) * _busiest(-(-total // BLOCK), threads)
         by_filters = of_windows + (of_filters + products) * _busiest(vectors, threads)
         filters_first = by_tiles < by_filters
@@ -128,11 +136,11 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     if filters_first:  # as many tasks for every thread, of whole blocks
         tasks = -(-total // TILES)
         tiles = -(-total // (tasks + -tasks % threads))
-        tiles += -tiles % BLOCK
-    V_row = channels + -channels % lanes
+        tiles = _whole(tiles, BLOCK)
+    V_row = _whole(channels, lanes)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
-    whole = tiles + -tiles % BLOCK
+    whole = _whole(tiles, BLOCK)
     U_pitch, V_pitch, M_pitch = (min(channels, DEPTH) + 1) * lanes, whole * V_row + lanes, (whole + 1) * lanes
     parts = -(-channels // DEPTH)
     first = vectors * parts * U_pitch if filters_first else V_pitch
@@ -234,7 +242,7 @@ def _product(X, F, bias, sizes, O, flags):
     D[: sizes.rows] = bias
     shared, *own = workspace(sizes, lanes)
     given, (own, more) = np.empty(shared, X.dtype), ((size, X.dtype) for size in own)  # given: U or V
-    of_filters, of_windows, work = _work(sizes.total, sizes.rows, sizes.channels, K)
+    of_filters, of_windows, work = _work(sizes.total, sizes.rows, sizes.channels, K, lanes)
     if sizes.filters_first:
         begin = transform_filters, vectors, of_filters, F, five
         tasks, work = -(-sizes.total // sizes.tiles), work + of_windows
@@ -249,12 +257,12 @@ def _product(X, F, bias, sizes, O, flags):
 def chooses(geometry, N, rows, channels, result, itemsize):
     """Tell whether Winograd is faster than "gemm", by what both do, counted in multiply-adds of one number.
 
-    The products cost 36 for each tile, filter and channel instead of K K for each output; but a vector is full only if
-    there are enough tiles, and the transforms cost WINDOW_COST for each tile and channel, BACK_COST for each tile
-    and filter, and FILTER_COST for each entry of F. Of several groups each costs a call, and narrow ones are better
-    computed side by side, by "gemm"; and if the only window is the whole image, "gemm" multiplies two plain matrices.
-    The workspace, with that of one thread, must not exceed twice the size of the tensors or SMALL bytes. Nothing here
-    depends on the number of threads, so neither do results.
+    The products cost 36 for each tile, filter and channel instead of K K for each output; but tiles, filters and
+    channels are computed in whole blocks and vectors, and the transforms cost WINDOW_COST for each tile and channel,
+    BACK_COST for each tile and filter, and FILTER_COST for each entry of F. Of several groups each costs a call, and
+    narrow ones are better computed side by side, by "gemm"; and if the only window is the whole image, "gemm"
+    multiplies two plain matrices. The workspace, with that of one thread, must not exceed twice the size of the tensors
+    or SMALL bytes. Nothing here depends on the number of threads, so neither do results.
     """
     if min(N, rows, channels, *result) == 0 or one_window(geometry):
         return False
@@ -264,14 +272,11 @@ def chooses(geometry, N, rows, channels, result, itemsize):
         return False
     lanes = BYTES // itemsize
     sizes = plan(N, rows, channels, groups, K, False, result, (0, 0), result, itemsize)
-    steps = -(-sizes.total // lanes) * lanes
-    products = POSITIONS * steps * channels * rows
-    taps = K * K * rows * channels
-    transforms = FILTER_COST[K] * taps + sizes.total * (WINDOW_COST[K] * channels + BACK_COST[K] * rows)
-    pixels = N * result[0] * result[1]
+    pixels, taps = N * result[0] * result[1], K * K * rows * channels
+    by_gemm = GEMM_COST * pixels * K * K * channels * max(rows, GEMM_ROWS)
     tensors = groups * (pixels * (rows + channels) + taps) * itemsize
     shared, _, own = workspace(sizes, lanes)
-    pays = products + transforms + CALL_COST < pixels * taps
+    pays = sum(_work(sizes.total, rows, channels, K, lanes)) + CALL_COST < by_gemm
     return pays and (shared + own) * itemsize <= max(2 * tensors, SMALL)
 
 
