@@ -173,9 +173,9 @@ def test_two_threads_get_about_as_much(K, total):
     ("N", "rows", "channels", "threads_", "first"),
     [
         (8, 48, 128, 1, False),
-        (8, 48, 128, 2, True),  # three groups of filters would keep one of two threads waiting
+        (8, 48, 128, 2, True),  # three vectors of filters would keep one of two threads waiting
         (8, 128, 48, 2, False),  # eight do not
-        (1, 48, 128, 2, False),  # nor are there tiles for two threads
+        (1, 16, 48, 2, True),  # nor do two blocks of tiles, where there is one vector of filters
         (8, 384, 384, 2, False),  # transformed filters that fill a cache are not computed twice
         (64, 128, 48, 1, True),
     ],
@@ -254,14 +254,17 @@ def test_an_image_of_padding_alone_has_a_gradient_of_no_numbers():
         (1, 64, 64, 1, 3, 56, True),
         (1, 512, 512, 1, 3, 28, True),  # with windows first: U as a whole would be larger than all tensors together
         (8, 512, 512, 1, 3, 7, True),
-        (1, 512, 512, 1, 3, 7, False),  # four tiles fill a quarter of a vector
+        (1, 160, 320, 1, 3, 7, True),
+        (1, 512, 512, 1, 3, 4, False),  # a single tile fills an eighth of a block
         (1, 3, 16, 1, 3, 32, False),  # transforms cost more than three channels save
-        (8, 16, 16, 1, 3, 16, True),
-        (1, 16, 16, 1, 3, 16, False),
+        (1, 3, 64, 1, 3, 224, False),
+        (1, 64, 3, 1, 3, 224, True),  # but "gemm" cannot compute three rows much faster than eight
+        (1, 16, 16, 1, 3, 16, True),
+        (1, 16, 16, 1, 3, 8, False),
         (0, 64, 64, 1, 3, 56, False),
         (1, 16, 32, 1, 5, 28, True),
         (8, 48, 128, 1, 5, 7, True),
-        (1, 48, 128, 1, 5, 7, False),
+        (1, 48, 128, 1, 5, 7, True),
         (8, 3, 16, 1, 5, 28, False),
         (1, 96, 256, 2, 5, 27, True),
         (64, 512, 512, 32, 3, 14, False),  # sixteen channels a group: vectors run across the groups

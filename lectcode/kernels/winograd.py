@@ -65,7 +65,7 @@ MANY = 384  # tiles of all images
 # for each size of the filters.
 FILTER_COST = {3: 28, 5: 18}
 WINDOW_COST = {3: 480, 5: 350}
-BACK_COST = {3: 400, 5: 240}
+BACK_COST = {3: 500, 5: 240}
 GEMM_COST = 1.5  # and as one multiply-add of "gemm", which moves more numbers for each,
 GEMM_ROWS = 7  # and takes for fewer rows about as long as for so many
 WIDE = 32  # channels of a group, if there are several
