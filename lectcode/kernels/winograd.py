@@ -12,25 +12,22 @@ The output is cut into tiles, of 4 x 4 for filters of 3 x 3, "F(4 x 4, 3 x 3)", 
 The third line is 36 matrix products, one for each entry ("position") of the 6 x 6 matrices; the micro-kernel
 computes them.
 
-Vectors run over tiles. So that none of their lanes is idle, tiles are numbered through all rows and images: a panel
-of neighbouring tiles may end one image and begin the next. The gradient of the input is the same with turned
-filters, the channels of F exchanged, and padding K - 1 - P, which crops where that is negative.
+Tiles are numbered through all rows and images: the micro-kernel multiplies a block of neighbouring ones, which may
+end one image and begin the next, with one vector of filters. The gradient of the input is the same with turned filters,
+the channels of F exchanged, and padding K - 1 - P, which crops where that is negative.
 
 Transforming costs memory traffic, not time, as long as its results stay near the processor:
 
-- Many tiles: U is computed first. A task transforms the windows of some hundred tiles, multiplies them with one
-  group of filters after the other, and transforms back.
-- Few tiles: V is computed first. A task transforms one group of filters, multiplies V with it, and transforms back.
-  So U never exists as a whole, which would be larger than F.
+- Many tiles: U is computed first. A task transforms the windows of some tiles, multiplies them with one vector of
+  filters after the other, and transforms back.
+- Few tiles: V is computed first. A task transforms one vector of filters, some channels at a time, multiplies V with it,
+  and transforms back. So U never exists as a whole, which would be larger than F.
 
 If what is computed first is small, each thread computes all of it for itself: what one core writes and another reads
 passes from cache to cache, and that takes longer than to compute it twice.
 
 An inf, or a number so large that the transforms overflow, would reach all outputs of its tile, as NaN. So images
 with a result that is not finite are computed again by "gemm".
-
-The loops are compiled for each size of the filters on its own, when it is first needed: `five` is None for 3 x 3 and a
-number for 5 x 5, and Numba leaves out what follows an `if` that the type of an argument decides.
 """
 
 from dataclasses import replace
@@ -59,17 +56,17 @@ from lectcode.kernels.winograd_loops import (
 from lectcode.kernels.winograd_transforms import ROUNDINGS, A, B, G
 
 SQUARES = (3, 3), (5, 5)  # the filters
-TILES = 96  # that are multiplied with a vector of filters at once
+TILES = 96  # of a task, if there are many
 MANY = 384  # tiles of all images
 # Multiply-adds that take as long as transforming one number of F, one window of one channel, one tile of one filter,
-# for each size of the filters.
+# for each size of the filters (measured).
 FILTER_COST = {3: 28, 5: 18}
 WINDOW_COST = {3: 480, 5: 350}
 BACK_COST = {3: 500, 5: 240}
-GEMM_COST = 1.5  # and as one multiply-add of "gemm", which moves more numbers for each,
-GEMM_ROWS = 7  # and takes for fewer rows about as long as for so many
+GEMM_COST = 1.5  # and as one multiply-add of "gemm", which moves more numbers for each;
+GEMM_ROWS = 7  # fewer rows take it about as long as so many
 WIDE = 32  # channels of a group, if there are several
-CALL_COST = 300_000  # what the steps cost, whatever the sizes
+CALL_COST = 300_000  # what a call costs, whatever the sizes
 OWN = 2**21  # bytes of U or V that each thread computes for itself
 SMALL = 2**23  # bytes of workspace that no machine misses
 
@@ -90,7 +87,7 @@ class Sizes(NamedTuple):
     grid: tuple  # tiles of an image
     total: int  # tiles of all images
     tiles: int  # of a task; all of them unless U is computed first
-    parts: int  # of the channels
+    parts: int  # of the channels, DEPTH in each but the last
     filters_first: bool  # U is computed first, else V
     common: bool  # once for all threads
     width: int  # of the padded source, and what a vector may write past it

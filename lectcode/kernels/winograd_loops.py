@@ -29,7 +29,7 @@ from lectcode.kernels.winograd_transforms import (
 
 WINDOW = 6  # inputs of a tile along one axis
 POSITIONS = WINDOW * WINDOW
-DEPTH = 128  # channels that are transformed and multiplied at once: their part of U stays in a near cache
+DEPTH = 128  # channels that are multiplied at once: their part of U, transformed just before, is in a near cache
 BLOCK = 8  # tiles that the micro-kernel multiplies with one vector of filters: so many sums hide how long each takes
 PIECE = 16  # tiles that are transformed back side by side: their outputs stay in the nearest cache
 OF_OUTPUT = len(INPUT)  # where the numbers of A stand among the constants
@@ -72,9 +72,8 @@ def transform_filters(F, five, sizes, places, constants, U, workspace, first, la
     part = POSITIONS * sizes.U_pitch
     for q in range(first, last):
         for c in range(0, sizes.channels, DEPTH):
-            _transform_filters(
-                F, q, c, five, sizes, places, constants, workspace, U[(q * sizes.parts + c // DEPTH) * part :]
-            )
+            u = (q * sizes.parts + c // DEPTH) * part
+            _transform_filters(F, q, c, five, sizes, places, constants, workspace, U[u:])
 
 
 @njit(nogil=True, cache=True)
@@ -112,9 +111,8 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
             _transform_windows(X, sizes, places, constants, V, rest, first_tile, last_tile)
         for q in range(first_vector, last_vector):
             for c in range(0, channels, DEPTH):
-                u = (q * sizes.parts + c // DEPTH) * part
+                u = (q * sizes.parts + c // DEPTH) * part if sizes.filters_first else begin
                 if not sizes.filters_first:
-                    u = begin
                     _transform_filters(F, q, c, five, sizes, places, constants, rest, U)
                 _multiply(U[u:], V, c, last_tile - first_tile, sizes, places, constants, M)
             _transform_back(M, q, five, sizes, places, bias, constants, rest, first_tile, last_tile, O, flags)
