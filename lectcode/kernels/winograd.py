@@ -20,8 +20,8 @@ Transforming costs memory traffic, not time, as long as its results stay near th
 
 - Many tiles: U is computed first. A task transforms the windows of some tiles, multiplies them with one vector of
   filters after the other, and transforms back.
-- Few tiles: V is computed first. A task transforms one vector of filters, some channels at a time, multiplies V with it,
-  and transforms back. So U never exists as a whole, which would be larger than F.
+- Few tiles: V is computed first. A task transforms one vector of filters, some channels at a time, multiplies V with
+  it, and transforms back. So U never exists as a whole, which would be larger than F.
 
 If what is computed first is small, each thread computes all of it for itself: what one core writes and another reads
 passes from cache to cache, and that takes longer than to compute it twice.
