@@ -352,17 +352,17 @@ def test_the_points_are_the_best_of_those_compared(K, of_usual):
     assert error["ours"] < error["mixed"] * 0.75
 
 
-@pytest.mark.parametrize(("channels", "name"), [(32, "winograd"), (3, "gemm")])
+@pytest.mark.parametrize(("channels", "size", "name"), [(32, (24, 22), "winograd"), (3, (6, 5), "gemm")])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_auto_takes_it_where_it_pays(channels, name, dtype):
+def test_auto_takes_it_where_it_pays(channels, size, name, dtype):
     """Bit by bit, in every pass that has a choice; the filters' gradient has none."""
     rng = np.random.default_rng(0)
-    I, F = reals(rng, 4, channels, 24, 22, dtype=dtype), reals(rng, 32, channels, 3, 3, dtype=dtype)
+    I, F = reals(rng, 4, channels, *size, dtype=dtype), reals(rng, 32, channels, 3, 3, dtype=dtype)
     results = {}
     for algorithm in ("auto", "gemm", "winograd"):
         O = lectcode.conv2d(I, F, padding=1, algorithm=algorithm)
         dI, dF, _ = lectcode.conv2d_backward(I[:, :1].repeat(32, 1), I, F, padding=1, algorithm=algorithm)
-        alone = lectcode.conv2d_grad_input(I[:, :1].repeat(32, 1), F, (24, 22), padding=1, algorithm=algorithm)
+        alone = lectcode.conv2d_grad_input(I[:, :1].repeat(32, 1), F, size, padding=1, algorithm=algorithm)
         assert alone.tobytes() == dI.tobytes()
         results[algorithm] = [array.tobytes() for array in (O, dI, dF)]
     assert results["auto"] == results[name if dtype == np.float32 else "gemm"]

@@ -23,8 +23,8 @@ Transforming costs memory traffic, not time, as long as its results stay near th
 - Few tiles: V is computed first. A task transforms one vector of filters, some channels at a time, multiplies V with
   it, and transforms back. So U never exists as a whole, which would be larger than F.
 
-If what is computed first is small, each thread computes all of it for itself: what one core writes and another reads
-passes from cache to cache, and that takes longer than to compute it twice.
+If what is computed first is not too large, each thread computes all of it for itself: what one core writes and another
+reads passes from cache to cache, and that takes longer than to compute it twice.
 
 An inf, or a number so large that the transforms overflow, would reach all outputs of its tile, as NaN. So images
 with a result that is not finite are computed again by "gemm".
@@ -67,7 +67,7 @@ GEMM_COST = 1.5  # and as one multiply-add of "gemm", which moves more numbers f
 GEMM_ROWS = 7  # fewer rows take it about as long as so many
 WIDE = 32  # channels of a group, if there are several
 CALL_COST = 300_000  # what a call costs, whatever the sizes
-OWN = 2**21  # bytes of U or V that each thread computes for itself
+OWN = 2**23  # bytes of U or V in all threads, if each computes all of it for itself
 SMALL = 2**23  # bytes of workspace that no machine misses
 
 
@@ -94,7 +94,7 @@ class Sizes(NamedTuple):
     U_pitch: int  # from one position to the next
     V_pitch: int
     M_pitch: int
-    V_row: int  # from one tile to the next
+    V_row: int  # from one tile to the next: the channels, in whole vectors
 
 
 def _whole(count, size):
@@ -123,7 +123,8 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     total = N * grid[0] * grid[1]
     vectors = -(-rows // lanes)
     filters_first = total >= MANY
-    if not filters_first and threads > 1 and vectors * lanes * POSITIONS * channels * itemsize <= OWN:
+    all_U = vectors * lanes * POSITIONS * channels * itemsize
+    if not filters_first and threads > 1 and threads * all_U <= OWN:
         # The busiest thread counts: few vectors of filters share badly, and so do few blocks of tiles.
         of_filters, of_windows, products = _work(total, rows, channels, K, lanes)
         by_tiles = of_filters + (of_windows + products) * _busiest(-(-total // BLOCK), threads)
@@ -157,7 +158,7 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         tiles,
         parts,
         filters_first,
-        POSITIONS * first * itemsize > OWN,
+        threads * POSITIONS * first * itemsize > OWN,
         tile * (grid[1] - 1) + WINDOW + lanes,
         U_pitch,
         V_pitch,
