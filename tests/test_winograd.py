@@ -260,7 +260,7 @@ def test_an_image_of_padding_alone_has_a_gradient_of_no_numbers():
         (1, 3, 64, 1, 3, 224, False),
         (1, 64, 3, 1, 3, 224, True),  # but "gemm" cannot compute three rows much faster than eight
         (1, 16, 16, 1, 3, 16, True),
-        (1, 16, 16, 1, 3, 8, False),
+        (1, 16, 16, 1, 3, 8, False),  # nor what every call costs
         (0, 64, 64, 1, 3, 56, False),
         (1, 16, 32, 1, 5, 28, True),
         (8, 48, 128, 1, 5, 7, True),

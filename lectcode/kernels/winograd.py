@@ -44,6 +44,7 @@ from lectcode.kernels.threads import share
 from lectcode.kernels.winograd_loops import (
     BLOCK,
     DEPTH,
+    HALF,
     PIECE,
     POSITIONS,
     WINDOW,
@@ -104,7 +105,7 @@ def _whole(count, size):
 
 def _work(total, rows, channels, K, lanes):
     """Return what it takes to transform F, the windows, and to multiply and transform back, in multiply-adds."""
-    total, rows, across = _whole(total, BLOCK), _whole(rows, lanes), _whole(channels, lanes)
+    total, rows, across = _whole(total, HALF), _whole(rows, lanes), _whole(channels, lanes)
     products = total * rows * (POSITIONS * channels + BACK_COST[K])
     return FILTER_COST[K] * K * K * rows * channels, WINDOW_COST[K] * across * total, products
 
@@ -177,6 +178,7 @@ def _places(sizes, lanes):
     return places_of(sizes, lanes)
 
 
+@lru_cache(64)
 def workspace(sizes, lanes):
     """Return how many numbers a call stores, and each of its threads, in the first step and in the second."""
     U, V, M = (POSITIONS * pitch for pitch in (sizes.U_pitch, sizes.V_pitch, sizes.M_pitch))

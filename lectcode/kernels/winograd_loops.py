@@ -31,13 +31,14 @@ WINDOW = 6  # inputs of a tile along one axis
 POSITIONS = WINDOW * WINDOW
 DEPTH = 128  # channels that are multiplied at once: their part of U, transformed just before, is in a near cache
 BLOCK = 8  # tiles that the micro-kernel multiplies with one vector of filters: so many sums hide how long each takes
+HALF = 4  # or, where no more are left, half a block
 PIECE = 16  # tiles that are transformed back side by side: their outputs stay in the nearest cache
 OF_OUTPUT = len(INPUT)  # where the numbers of A stand among the constants
 ZEROS = OF_OUTPUT + len(OUTPUT)  # the zeros
 NUMBERS = ZEROS + BLOCK  # and behind them, the numbers of G
 STEPS, LINES, PIXELS, CHANNELS = 0, DEPTH, 2 * DEPTH, 2 * DEPTH  # parts of `places_of`, the last after one vector
 
-multiply_add = block(BLOCK, 1)
+multiply_add, multiply_add_half = block(BLOCK, 1), block(HALF, 1)
 
 
 def constants_of(dtype, K):
@@ -265,14 +266,16 @@ def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
     ring, lines = workspace[: WINDOW * slot], workspace[WINDOW * slot :]
     k = _six(constants, np.int64(0))
     for c in range(0, sizes.channels, lanes):
-        before, ready, begin, end = -1, 0, 0, 0  # the ring has pixels begin, ..., end - 1 of the rows before `ready`
+        # The ring has pixels begin, ..., end - 1 of the rows before `ready`. All rows of tiles but the last end where the
+        # image does.
+        before, ready, begin, end = -1, 0, 0, 0
         tile = first
         while tile < last:
             line, j = divmod(tile, columns)
             n, i = divmod(line, sizes.grid[0])
             tiles, y = min(columns - j, last - tile), side * i
             x, stop = side * j, side * (j + tiles - 1) + WINDOW
-            if n != before or x < begin or stop > end:
+            if n != before or x < begin:
                 before, ready, begin, end = n, y, x, stop
             for row in range(ready, y + WINDOW):
                 to = row % WINDOW * slot
@@ -300,9 +303,9 @@ def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
                     d = _load_six(lines, (side * t * WINDOW + i) * lanes, WINDOW * lanes)
                     _store_six(V, to + WINDOW * i * pitch, pitch, input_transform(d, k))
             tile += tiles
-    # What fills the last block of the micro-kernel.
+    # What fills the last block of the micro-kernel, or half of it.
     zero = splat(X.dtype.type(0))
-    for tile in range(last - first, (last - first + BLOCK - 1) // BLOCK * BLOCK):
+    for tile in range(last - first, (last - first + HALF - 1) // HALF * HALF):
         for position in range(POSITIONS):
             for c in range(0, sizes.channels, lanes):
                 store(V, position * pitch + tile * sizes.V_row + c, zero)
@@ -314,12 +317,15 @@ def _multiply(U, V, c, tiles, sizes, places, zeros, M):
 
     The channels are those from c on, the first in U.
     """
-    lanes, row, channels = lanes_of(U), sizes.V_row, min(DEPTH, sizes.channels - c)
+    lanes, row, K, add = lanes_of(U), sizes.V_row, min(DEPTH, sizes.channels - c), c > 0
     for position in range(POSITIONS):
         u = position * sizes.U_pitch
         for t in range(0, tiles, BLOCK):
             v, m = position * sizes.V_pitch + t * row + c, position * sizes.M_pitch + t * lanes
-            multiply_add(channels, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, c > 0)
+            if tiles - t > HALF:
+                multiply_add(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
+            else:
+                multiply_add_half(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
 
 
 @njit(nogil=True, cache=True, inline="always")
