@@ -266,8 +266,8 @@ def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
     ring, lines = workspace[: WINDOW * slot], workspace[WINDOW * slot :]
     k = _six(constants, np.int64(0))
     for c in range(0, sizes.channels, lanes):
-        # The ring has pixels begin, ..., end - 1 of the rows before `ready`. All rows of tiles but the last end where the
-        # image does.
+        # The ring has pixels begin, ..., end - 1 of the rows before `ready`. All rows of tiles but the last end where
+        # the image does.
         before, ready, begin, end = -1, 0, 0, 0
         tile = first
         while tile < last:
