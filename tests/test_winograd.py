@@ -126,8 +126,7 @@ def test_the_error_bound_sees_a_planted_fault(monkeypatch, K):
     true = winograd._constants
 
     def wrong(*arguments):
-        constants, steps = true(*arguments)
-        return constants * np.float32(1 + 2.0**-12), steps
+        return true(*arguments) * np.float32(1 + 2.0**-12)
 
     monkeypatch.setattr(winograd, "_constants", wrong)
     assert max(largest_error(Conv(1, 2, 8, 8, 3, K, K), np.float32)) > 1
@@ -160,12 +159,12 @@ def test_bitwise_the_same_for_any_number_of_threads_and_callers(K, groups, dtype
 @pytest.mark.parametrize("K", [3, 5])
 @pytest.mark.parametrize("total", [384, 385, 512, 1000])
 def test_two_threads_get_about_as_much(K, total):
-    """Counted in vectors of tiles, none of which is left half empty by more than the last task."""
-    tile, lanes = 7 - K, winograd.BYTES // 4
+    """Counted in blocks of tiles, none of which is left half empty by more than the last task."""
+    tile = 7 - K
     sizes = winograd.plan(total, 8, 8, 1, K, False, (tile, tile), (0, 0), (tile, tile), 4, 2)
     assert sizes.total == total
     assert sizes.tiles <= winograd.TILES
-    assert sizes.tiles % lanes == 0
+    assert sizes.tiles % winograd.BLOCK == 0
     tasks = -(-total // sizes.tiles)
     assert 2 * -(-tasks // 2) * sizes.tiles <= 1.25 * total
 
@@ -174,9 +173,9 @@ def test_two_threads_get_about_as_much(K, total):
     ("N", "rows", "channels", "threads_", "first"),
     [
         (8, 48, 128, 1, False),
-        (8, 48, 128, 2, True),  # three groups of filters would keep one of two threads waiting
+        (8, 48, 128, 2, True),  # three vectors of filters would keep one of two threads waiting
         (8, 128, 48, 2, False),  # eight do not
-        (1, 48, 128, 2, False),  # nor are there tiles for two threads
+        (1, 16, 48, 2, True),  # nor do two blocks of tiles, where there is one vector of filters
         (8, 384, 384, 2, False),  # transformed filters that fill a cache are not computed twice
         (64, 128, 48, 1, True),
     ],
@@ -255,14 +254,17 @@ def test_an_image_of_padding_alone_has_a_gradient_of_no_numbers():
         (1, 64, 64, 1, 3, 56, True),
         (1, 512, 512, 1, 3, 28, True),  # with windows first: U as a whole would be larger than all tensors together
         (8, 512, 512, 1, 3, 7, True),
-        (1, 512, 512, 1, 3, 7, False),  # four tiles fill a quarter of a vector
+        (1, 160, 320, 1, 3, 7, True),
+        (1, 512, 512, 1, 3, 4, False),  # a single tile fills an eighth of a block
         (1, 3, 16, 1, 3, 32, False),  # transforms cost more than three channels save
-        (8, 16, 16, 1, 3, 16, True),
-        (1, 16, 16, 1, 3, 16, False),
+        (1, 3, 64, 1, 3, 224, False),
+        (1, 64, 3, 1, 3, 224, True),  # but "gemm" cannot compute three rows much faster than eight
+        (1, 16, 16, 1, 3, 16, True),
+        (1, 16, 16, 1, 3, 8, False),  # nor what every call costs
         (0, 64, 64, 1, 3, 56, False),
         (1, 16, 32, 1, 5, 28, True),
         (8, 48, 128, 1, 5, 7, True),
-        (1, 48, 128, 1, 5, 7, False),
+        (1, 48, 128, 1, 5, 7, True),
         (8, 3, 16, 1, 5, 28, False),
         (1, 96, 256, 2, 5, 27, True),
         (64, 512, 512, 32, 3, 14, False),  # sixteen channels a group: vectors run across the groups
@@ -288,7 +290,7 @@ def test_the_workspace_stays_below_twice_the_tensors(K, itemsize):
                 if winograd.chooses(geometry, N, channels, channels, image, itemsize):
                     chosen += 1
                     sizes = winograd.plan(N, channels, channels, 1, K, False, image, (0, 0), image, itemsize)
-                    shared, first, second = winograd.workspace(sizes)
+                    shared, first, second = winograd.workspace(sizes, winograd.BYTES // itemsize)
                     tensors = 2 * N * channels * size**2 + K**2 * channels**2
                     assert (shared + max(first, second)) * itemsize <= max(2 * tensors * itemsize, winograd.SMALL)
     assert chosen > 20
@@ -350,17 +352,17 @@ def test_the_points_are_the_best_of_those_compared(K, of_usual):
     assert error["ours"] < error["mixed"] * 0.75
 
 
-@pytest.mark.parametrize(("channels", "name"), [(32, "winograd"), (3, "gemm")])
+@pytest.mark.parametrize(("channels", "size", "name"), [(32, (24, 22), "winograd"), (3, (6, 5), "gemm")])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_auto_takes_it_where_it_pays(channels, name, dtype):
+def test_auto_takes_it_where_it_pays(channels, size, name, dtype):
     """Bit by bit, in every pass that has a choice; the filters' gradient has none."""
     rng = np.random.default_rng(0)
-    I, F = reals(rng, 4, channels, 24, 22, dtype=dtype), reals(rng, 32, channels, 3, 3, dtype=dtype)
+    I, F = reals(rng, 4, channels, *size, dtype=dtype), reals(rng, 32, channels, 3, 3, dtype=dtype)
     results = {}
     for algorithm in ("auto", "gemm", "winograd"):
         O = lectcode.conv2d(I, F, padding=1, algorithm=algorithm)
         dI, dF, _ = lectcode.conv2d_backward(I[:, :1].repeat(32, 1), I, F, padding=1, algorithm=algorithm)
-        alone = lectcode.conv2d_grad_input(I[:, :1].repeat(32, 1), F, (24, 22), padding=1, algorithm=algorithm)
+        alone = lectcode.conv2d_grad_input(I[:, :1].repeat(32, 1), F, size, padding=1, algorithm=algorithm)
         assert alone.tobytes() == dI.tobytes()
         results[algorithm] = [array.tobytes() for array in (O, dI, dF)]
     assert results["auto"] == results[name if dtype == np.float32 else "gemm"]
