@@ -151,13 +151,18 @@ def _load_where(typing, array, index, mask, other):
     return other(array, types.int64, mask, other), emit
 
 
+def _emit_store_where(context, builder, signature, arguments, vector, mask):
+    """Emit the writing of the lanes where a mask is true to the address that the first two arguments give."""
+    where = address(context, builder, signature.args[0], *arguments[:2])
+    where = builder.bitcast(where, vector.llvm.as_pointer())
+    _masked(builder, "store", vector, ir.VoidType(), [arguments[2], where, _LANE(4), mask])
+    return context.get_dummy_value()
+
+
 @intrinsic
 def _store_where(typing, array, index, vector, mask):
     def emit(context, builder, signature, arguments):
-        where = address(context, builder, signature.args[0], *arguments[:2])
-        where = builder.bitcast(where, vector.llvm.as_pointer())
-        _masked(builder, "store", vector, ir.VoidType(), [arguments[2], where, _LANE(4), arguments[3]])
-        return context.get_dummy_value()
+        return _emit_store_where(context, builder, signature, arguments, vector, arguments[3])
 
     return types.void(array, types.int64, vector, mask), emit
 
@@ -176,11 +181,8 @@ def _between(typing, array, begin, end):
 @intrinsic
 def _store_first(typing, array, index, vector, count):
     def emit(context, builder, signature, arguments):
-        where = address(context, builder, signature.args[0], *arguments[:2])
-        where = builder.bitcast(where, vector.llvm.as_pointer())
         taken = _taken(builder, vector.llvm, arguments[3])
-        _masked(builder, "store", vector, ir.VoidType(), [arguments[2], where, _LANE(4), taken])
-        return context.get_dummy_value()
+        return _emit_store_where(context, builder, signature, arguments, vector, taken)
 
     return types.void(array, types.int64, vector, types.int64), emit
 
@@ -342,45 +344,29 @@ def _every(stride):
 every_2, every_3, every_4 = map(_every, (2, 3, 4))
 
 
-def _lanewise(sign, instruction):
-    """Give vectors an operator; `contract` lets LLVM fuse a product and a sum into one rounding."""
+def _lanewise(kind, sign, instruction, **flags):
+    """Give vectors or masks an operator; with `contract` LLVM may fuse a product and a sum into one rounding."""
 
     @intrinsic
-    def vectors(typing, a, b):
+    def compiled(typing, a, b):
         def emit(context, builder, signature, arguments):
-            return getattr(builder, instruction)(*arguments, flags=("contract",))
+            return getattr(builder, instruction)(*arguments, **flags)
 
         return a(a, b), emit
 
     @overload(sign)
     def operation(a, b):
-        if isinstance(a, Vector) and isinstance(b, Vector):
-            return lambda a, b: vectors(a, b)
+        if isinstance(a, kind) and isinstance(b, kind):
+            return lambda a, b: compiled(a, b)
         return None
 
 
-_lanewise(operator.add, "fadd")
-_lanewise(operator.sub, "fsub")
-_lanewise(operator.mul, "fmul")
-_lanewise(operator.truediv, "fdiv")
-
-
-def _truths(sign, instruction):
-    """Give masks an operator."""
-
-    @intrinsic
-    def masks(typing, a, b):
-        return a(a, b), lambda context, builder, signature, arguments: getattr(builder, instruction)(*arguments)
-
-    @overload(sign)
-    def operation(a, b):
-        if isinstance(a, Mask) and isinstance(b, Mask):
-            return lambda a, b: masks(a, b)
-        return None
-
-
-_truths(operator.and_, "and_")
-_truths(operator.or_, "or_")
+_lanewise(Vector, operator.add, "fadd", flags=("contract",))
+_lanewise(Vector, operator.sub, "fsub", flags=("contract",))
+_lanewise(Vector, operator.mul, "fmul", flags=("contract",))
+_lanewise(Vector, operator.truediv, "fdiv", flags=("contract",))
+_lanewise(Mask, operator.and_, "and_")
+_lanewise(Mask, operator.or_, "or_")
 
 
 @intrinsic
@@ -409,19 +395,21 @@ def _beats(typing, b, a):
     return Mask(a.llvm.count)(b, a), emit
 
 
-@intrinsic
-def _larger(typing, b, a):
-    return Mask(a.llvm.count)(b, a), lambda context, builder, signature, pair: builder.fcmp_ordered(">", *pair)
+def _comparison(instruction, sign):
+    """Make a comparison of floats, lane by lane."""
+
+    @intrinsic
+    def compiled(typing, a, b):
+        def emit(context, builder, signature, arguments):
+            return getattr(builder, instruction)(sign, *arguments)
+
+        return Mask(a.llvm.count)(a, b), emit
+
+    return compiled
 
 
-@intrinsic
-def _equal(typing, a, b):
-    return Mask(a.llvm.count)(a, b), lambda context, builder, signature, pair: builder.fcmp_ordered("==", *pair)
-
-
-@intrinsic
-def _undefined(typing, a, b):
-    return Mask(a.llvm.count)(a, b), lambda context, builder, signature, pair: builder.fcmp_unordered("uno", *pair)
+_larger, _equal = _comparison("fcmp_ordered", ">"), _comparison("fcmp_ordered", "==")
+_undefined = _comparison("fcmp_unordered", "uno")
 
 
 @intrinsic

@@ -38,7 +38,7 @@ import numpy as np
 from numba import get_num_threads
 
 from lectcode.kernels import gemm
-from lectcode.kernels.correlation import one_window
+from lectcode.kernels.correlation import no_bias, one_window
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
 from lectcode.kernels.winograd_loops import (
@@ -202,7 +202,7 @@ def forward(I, F, B, geometry, O):
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI."""
     corner = tuple(before - (F.shape[2] - 1) for before in geometry.before)
-    for n in _correlate(G, F, True, np.zeros(dI.shape[1], G.dtype), geometry.groups, corner, dI):
+    for n in _correlate(G, F, True, no_bias(dI.shape[1], G.dtype), geometry.groups, corner, dI):
         gemm.grad_input(G[n : n + 1], F, geometry, dI[n : n + 1])
 
 
