@@ -369,6 +369,21 @@ _lanewise(Mask, operator.and_, "and_")
 _lanewise(Mask, operator.or_, "or_")
 
 
+def product(a, b):
+    """Return a b, rounded: no sum is fused with it, as one may be with a * b, in a place that LLVM chooses."""
+    return a * b
+
+
+@intrinsic
+def _product(typing, a, b):
+    return a(a, b), lambda context, builder, signature, arguments: builder.fmul(*arguments)
+
+
+@overload(product)
+def _product_of_vectors(a, b):
+    return (lambda a, b: _product(a, b)) if isinstance(a, Vector) and isinstance(b, Vector) else None
+
+
 @intrinsic
 def _but(typing, a, b):
     def emit(context, builder, signature, arguments):

@@ -17,12 +17,17 @@ and improving the accuracy of Winograd convolution for deep neural networks", AC
 Software 46(4), 2020.
 
 Points in pairs p, -p save work: rows p and -p of a matrix share their even and their odd part.
+
+Every product is rounded. If LLVM fused some with the sums, it would choose others in each function that a transform is
+inlined in, and then results would depend on which thread computes them.
 """
 
 from fractions import Fraction
 
 import numpy as np
 from numba import njit
+
+from lectcode.kernels.simd import product
 
 P, Q = Fraction(5, 8), Fraction(3, 2)
 _POINTS = (Fraction(0), P, -P, Q, -Q)
@@ -63,15 +68,15 @@ def input_transform(d, constants):
     """Return B d."""
     d_0, d_1, d_2, d_3, d_4, d_5 = d
     p, q, pp, qq, ppqq, pp_qq = constants
-    p_even, p_odd = d_4 - qq * d_2, p * (d_3 - qq * d_1)
-    q_even, q_odd = d_4 - pp * d_2, q * (d_3 - pp * d_1)
+    p_even, p_odd = d_4 - product(qq, d_2), product(p, d_3 - product(qq, d_1))
+    q_even, q_odd = d_4 - product(pp, d_2), product(q, d_3 - product(pp, d_1))
     return (
-        ppqq * d_0 + d_4 - pp_qq * d_2,
+        product(ppqq, d_0) + d_4 - product(pp_qq, d_2),
         p_even + p_odd,
         p_even - p_odd,
         q_even + q_odd,
         q_even - q_odd,
-        ppqq * d_1 + d_5 - pp_qq * d_3,
+        product(ppqq, d_1) + d_5 - product(pp_qq, d_3),
     )
 
 
@@ -81,7 +86,12 @@ def output_transform_3(m, constants):
     m_0, m_1, m_2, m_3, m_4, m_5 = m
     p, q, pp, qq, ppp, qqq = constants
     p_even, p_odd, q_even, q_odd = m_1 + m_2, m_1 - m_2, m_3 + m_4, m_3 - m_4
-    return m_0 + p_even + q_even, p * p_odd + q * q_odd, pp * p_even + qq * q_even, ppp * p_odd + qqq * q_odd + m_5
+    return (
+        m_0 + p_even + q_even,
+        product(p, p_odd) + product(q, q_odd),
+        product(pp, p_even) + product(qq, q_even),
+        product(ppp, p_odd) + product(qqq, q_odd) + m_5,
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -89,7 +99,7 @@ def output_transform_5(m, constants):
     """Return the two entries of A m."""
     m_0, m_1, m_2, m_3, m_4, m_5 = m
     p, q, _, _, _, _ = constants
-    return m_0 + (m_1 + m_2) + (m_3 + m_4), p * (m_1 - m_2) + q * (m_3 - m_4) + m_5
+    return m_0 + (m_1 + m_2) + (m_3 + m_4), product(p, m_1 - m_2) + product(q, m_3 - m_4) + m_5
 
 
 @njit(nogil=True, cache=True)
@@ -97,9 +107,9 @@ def filter_transform_3(g, constants):
     """Return G g of a filter with three elements."""
     g_0, g_1, g_2 = g
     (zero, p_0, p_1, p_2, q_0, q_1), q_2 = constants
-    p_even, p_odd = p_0 * g_0 + p_2 * g_2, p_1 * g_1
-    q_even, q_odd = q_0 * g_0 + q_2 * g_2, q_1 * g_1
-    return zero * g_0, p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_2
+    p_even, p_odd = product(p_0, g_0) + product(p_2, g_2), product(p_1, g_1)
+    q_even, q_odd = product(q_0, g_0) + product(q_2, g_2), product(q_1, g_1)
+    return product(zero, g_0), p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_2
 
 
 @njit(nogil=True, cache=True)
@@ -107,6 +117,6 @@ def filter_transform_5(g, constants):
     """Return G g of a filter with five elements."""
     g_0, g_1, g_2, g_3, g_4 = g
     zero, (p_0, p_1, p_2, p_3, p_4), (q_0, q_1, q_2, q_3, q_4) = constants
-    p_even, p_odd = p_0 * g_0 + p_2 * g_2 + p_4 * g_4, p_1 * g_1 + p_3 * g_3
-    q_even, q_odd = q_0 * g_0 + q_2 * g_2 + q_4 * g_4, q_1 * g_1 + q_3 * g_3
-    return zero * g_0, p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_4
+    p_even, p_odd = product(p_0, g_0) + product(p_2, g_2) + product(p_4, g_4), product(p_1, g_1) + product(p_3, g_3)
+    q_even, q_odd = product(q_0, g_0) + product(q_2, g_2) + product(q_4, g_4), product(q_1, g_1) + product(q_3, g_3)
+    return product(zero, g_0), p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_4
