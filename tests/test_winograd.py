@@ -14,6 +14,7 @@ import lectcode
 from lectcode import reference, shapes
 from lectcode.kernels import ALGORITHMS, threads, winograd
 from lectcode.kernels import winograd_transforms as transforms
+from lectcode.kernels.simd import lanes, load, splat, store
 from lectcode.verify.winograd import cook_toom
 from tests import tolerance
 from tests.geometry import Conv, among, reals, seeds
@@ -154,6 +155,23 @@ def test_bitwise_the_same_for_any_number_of_threads_and_callers(K, groups, dtype
         with ThreadPoolExecutor(4) as pool:
             results.update(pool.map(lambda _: bits(), range(4)))
     assert len(results) == 1
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+def test_no_product_is_fused_with_a_sum():
+    """LLVM would choose which, in each function that a transform is inlined in: results would depend on the thread."""
+
+    @numba.njit
+    def second_output(x, p, q, result):
+        m, zero, minus_one, p, q = load(x, 0), splat(x[0]), splat(x[1]), splat(p), splat(q)
+        y = transforms.output_transform_5((m, m, zero, minus_one, zero, zero), (p, q, p, p, p, p))
+        store(result, 0, y[1])
+
+    dtype, p, q = np.float32, np.float32(1 + 2.0**-12), np.float32(1)
+    x, result = np.full(lanes(dtype), p, dtype), np.zeros(lanes(dtype), dtype)
+    x[:2] = 0, -1
+    second_output(x, p, q, result)
+    assert result[-1] == p * p - q != dtype(np.float64(p) * p - q)
 
 
 @pytest.mark.parametrize("K", [3, 5])
