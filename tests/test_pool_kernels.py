@@ -264,7 +264,8 @@ def test_three_by_three_leave_other_planes_alone(stride, W):
     I = np.random.default_rng(0).permutation(6 * H * W).reshape(6, H, W).astype(np.float32)
     I[3, 7, 2] = np.nan
     G, dI = np.ones((6, *geometry.output_size), np.float32), np.full(I.shape, 7, np.float32)
-    threes.backward(G, I, stride, geometry.before, dI, 1, 5)
+    kernel, arguments = threes.backward(geometry, I.dtype)
+    kernel(G, I, *arguments, dI, 1, 5)
     assert np.all(dI[[0, 5]] == 7)
     expected = reference.max_pool2d_backward(G[None], I[None], 3, stride, 1)[0]
     np.testing.assert_array_equal(dI[1:5], expected[1:5])

@@ -9,7 +9,7 @@ as the first-level cache holds beside what is written.
 
 from numba import njit
 
-from lectcode.kernels.simd import anywhere, between, lanes_of, load, undefined
+from lectcode.kernels.simd import anywhere, lanes_of, load, undefined
 
 PIXELS = 2**12  # that are asked for together
 
@@ -18,14 +18,14 @@ PIXELS = 2**12  # that are asked for together
 def has_nan(x, begin, end):
     """Tell whether one of the numbers x[begin], ..., x[end - 1] is NaN."""
     lanes = lanes_of(x)
-    found, number = between(x, 0, 0), begin
-    while number + 2 * lanes <= end:
+    if end - begin < 2 * lanes:
+        nan = False
+        for number in range(begin, end):
+            nan |= x[number] != x[number]
+        return nan
+    found = undefined(load(x, end - 2 * lanes), load(x, end - lanes))
+    for number in range(begin, end - 2 * lanes, 2 * lanes):
         found = found | undefined(load(x, number), load(x, number + lanes))
-        number += 2 * lanes
-    while number < end:
-        if x[number] != x[number]:
-            return True
-        number += 1
     return anywhere(found)
 
 

@@ -48,7 +48,8 @@ def max_backward(G, I, geometry, dI):
     elif whole.applies(geometry, X.dtype):
         share(whole.max_backward, len(X), work(geometry, len(X), 4, 0), g, X, d)
     elif threes.applies(geometry, X.dtype):
-        share(threes.backward, len(X), work(geometry, len(X), 8, 0), g, X, geometry.stride[0], geometry.before, d)
+        kernel, arguments = threes.backward(geometry, X.dtype)
+        share(kernel, len(X), work(geometry, len(X), 8, 0), g, X, *arguments, d)
     elif not abreast_applies(len(X), X.dtype):
         share(plain.max_backward, len(X), work(geometry, len(X), 16, 0), g, X, *window, d)
     else:

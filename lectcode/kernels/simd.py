@@ -179,6 +179,24 @@ def _between(typing, array, begin, end):
 
 
 @intrinsic
+def _bits_of(typing, mask):
+    def emit(context, builder, signature, arguments):
+        return builder.zext(builder.bitcast(arguments[0], ir.IntType(mask.llvm.count)), INDEX)
+
+    return types.int64(mask), emit
+
+
+@intrinsic
+def _mask_of(typing, array, bits):
+    mask = Mask(Vector(array.dtype).llvm.count)
+
+    def emit(context, builder, signature, arguments):
+        return builder.bitcast(builder.trunc(arguments[1], ir.IntType(mask.llvm.count)), mask.llvm)
+
+    return mask(array, types.int64), emit
+
+
+@intrinsic
 def _store_first(typing, array, index, vector, count):
     def emit(context, builder, signature, arguments):
         taken = _taken(builder, vector.llvm, arguments[3])
@@ -424,7 +442,7 @@ def _comparison(instruction, sign):
 
 
 _larger, _equal = _comparison("fcmp_ordered", ">"), _comparison("fcmp_ordered", "==")
-_undefined = _comparison("fcmp_unordered", "uno")
+_undefined, _overtakes = _comparison("fcmp_unordered", "uno"), _comparison("fcmp_unordered", ">")
 
 
 @intrinsic
@@ -517,6 +535,16 @@ def between(array, begin, end):
     return (lane >= begin) & (lane < end)
 
 
+def bits_of(mask):
+    """Return a mask as an integer, whose bit l is lane l."""
+    return int(np.sum(mask << np.arange(mask.size)))
+
+
+def mask_of(array, bits):
+    """Return the integer's mask, of as many lanes as a vector of the array's numbers has."""
+    return (bits >> np.arange(lanes(array.dtype)) & 1).astype(bool)
+
+
 def but(a, b):
     """Tell where one mask is true and the other is not."""
     return a & ~b
@@ -540,6 +568,11 @@ def beats(b, a):
 def larger(b, a):
     """Tell for each lane whether b is larger than a."""
     return b > a
+
+
+def overtakes(b, a):
+    """Tell for each lane whether b is larger than a, or one of them is NaN."""
+    return ~(b <= a)
 
 
 def equal(a, b):
@@ -606,4 +639,5 @@ if not config.DISABLE_JIT:
     splat, first, keep, transpose, transpose_to = _splat, _first, _keep, _transpose, _transpose_to
     same, beats, larger, choose, between, but = _same, _beats, _larger, _choose, _between, _but
     load_where, store_where, undefined, anywhere = _load_where, _store_where, _undefined, _anywhere
+    overtakes, bits_of, mask_of = _overtakes, _bits_of, _mask_of
     equal, first_true, largest_of = _equal, _first_true, _largest_of
