@@ -7,7 +7,20 @@ import pytest
 
 import lectcode
 from lectcode import reference, shapes
-from lectcode.kernels import abreast, average, maximum, plain, pooling, quarters, simd, threes, whole, winners
+from lectcode.kernels import (
+    abreast,
+    average,
+    maximum,
+    plain,
+    pooling,
+    quarters,
+    simd,
+    threes,
+    threes_long,
+    threes_short,
+    whole,
+    winners,
+)
 from lectcode.kernels.simd import lanes
 from tests.geometry import DTYPES, integers
 
@@ -233,9 +246,36 @@ def test_when_three_by_three_windows_stay_in_registers(monkeypatch):
         assert threes.applies(shapes.pool_geometry((9, 8), 3, stride, padding), floats)
     for other in ((3, (1, 2)), (3, 3), (3, 2, ((2, 0), (0, 0))), (3, 1, 0, 2), ((2, 3), 2)):
         assert not threes.applies(shapes.pool_geometry((9, 8), *other), floats)
+    assert threes.applies(shapes.pool_geometry((1, 8), 3, 1, ((0, 2), (0, 0))), floats)
+    assert not threes.applies(shapes.pool_geometry((1, 8), 3, 1, 1), floats)  # no row to write instead of that above
     assert not threes.applies(shapes.pool_geometry((9, 8), 3, 1), np.dtype(np.int64))
     monkeypatch.setattr(threes, "BYTES", 32)
     assert not threes.applies(shapes.pool_geometry((9, 8), 3, 1), floats)
+
+
+def test_which_rows_of_three_by_three_windows_are_short():
+    """Two planes at once if their windows fit into half of a vector each; of windows one apart one lane stays free."""
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        full = lanes(dtype)
+        for stride, padding, W, kernel, paired in (
+            (2, 0, full, threes_short.two_apart, True),
+            (2, 0, full + 1, threes_short.two_apart, None),
+            (2, 1, full - 1, threes_short.two_apart, True),
+            (2, 1, full, threes_short.two_apart, None),
+            (2, 0, 2 * full, threes_short.two_apart, None),
+            (2, 1, 2 * full, threes_long.two_apart, "no argument"),
+            (1, 1, full - 1, threes_short.one_apart, None),
+            (1, 1, full, threes_long.one_apart, "no argument"),
+            (1, 0, 3 * full, threes_long.one_apart, "no argument"),
+            (1, ((0, 2), (0, 2)), full, threes_long.one_apart, "no argument"),
+        ):
+            found, (_, *more) = threes.backward(shapes.pool_geometry((9, W), 3, stride, padding), dtype)
+            assert found is kernel
+            assert more == ([] if paired == "no argument" else [paired])
+    halves = lanes(np.float32) // 2 - 1
+    if halves >= 3:
+        geometry = shapes.pool_geometry((9, halves), 3, 1, 1)
+        assert threes.backward(geometry, np.dtype(np.float32)) == (threes_short.one_apart, ((1, 1), True))
 
 
 @pytest.mark.skipif(simd.BYTES < 32, reason="needs vectors of at least four numbers")
@@ -252,6 +292,25 @@ def test_three_by_three_in_rows_short_and_long(dtype, stride, padding, monkeypat
             I[I < 0] = -np.inf
             for ceil_mode in (False, True):
                 check_max(I, ceil_mode=ceil_mode, **keywords)
+
+
+@pytest.mark.skipif(simd.BYTES < 32, reason="needs vectors of at least four numbers")
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_three_by_three_in_images_smaller_than_the_window(dtype, stride, monkeypatch):
+    """Rows that are all padding, above and below, in images of one row and more; many windows end in the padding."""
+    monkeypatch.setattr(threes, "BYTES", 64)
+    rng, checked = np.random.default_rng(0), 0
+    for H, W in product(range(1, 5), (1, 2, lanes(dtype) // 2 - 1, lanes(dtype) - 1, lanes(dtype))):
+        for before, after, ceil_mode in product((0, 1), (0, 1, 2), (False, True)):
+            if before + min(H, W) + after < 3:
+                continue
+            I = few_values(rng, 3, 1, H, W, dtype=dtype)
+            I[I < 0] = -np.inf
+            padding = ((before, after), (before, after))
+            check_max(I, kernel_size=3, stride=stride, padding=padding, ceil_mode=ceil_mode)
+            checked += 1
+    assert checked > 100
 
 
 @pytest.mark.skipif(simd.BYTES < 32, reason="needs vectors of at least four numbers")

@@ -120,6 +120,22 @@ def test_parts_of_a_vector_are_read_and_written(dtype):
 
 
 @DTYPES
+def test_a_mask_as_bits(dtype):
+    @njit
+    def there_and_back(source, bits, result):
+        mask = simd.mask_of(source, bits)
+        nothing = simd.splat(source.dtype.type(0))
+        simd.store(result, 0, simd.choose(mask, simd.load(source, 0), nothing))
+        return simd.bits_of(mask)
+
+    lanes = simd.lanes(dtype)
+    source, result = numbers(lanes, dtype), np.zeros(lanes, dtype)
+    for bits in (0, 1, 2, 2 ** (lanes - 1), 2**lanes - 1, 2**lanes - 2):
+        assert there_and_back(source, bits, result) == bits
+        assert result.tolist() == [x if bits >> lane & 1 else 0 for lane, x in enumerate(source.tolist())]
+
+
+@DTYPES
 def test_one_row_behind_another(dtype):
     @njit
     def move(source, lanes, result):
@@ -148,6 +164,7 @@ def test_comparisons_and_what_masks_say(dtype):
             larger | equal,
             larger & equal,
             simd.but(undefined, simd.between(source, 0, 1)),
+            simd.overtakes(a, b),
         )
         for i in range(len(masks)):
             simd.store(result, i * lanes, simd.choose(masks[i], yes, no))
@@ -158,11 +175,12 @@ def test_comparisons_and_what_masks_say(dtype):
     for shift in range(2 * len(special)):
         a, b = np.resize(np.roll(special, shift), lanes), np.resize(np.roll(special, shift // 2), lanes)
         a[-1], b[0], b[-1] = np.nan, -3, np.nan
-        result = np.zeros(6 * lanes, dtype)
+        result = np.zeros(7 * lanes, dtype)
         found, never, where = compare(np.concatenate([a, b]), lanes, result)
         undefined = np.isnan(a) | np.isnan(b)
         later = undefined & (np.arange(lanes) > 0)
-        assert np.array_equal(result.reshape(6, -1), [a > b, a == b, undefined, a >= b, np.zeros(lanes), later])
+        expected = [a > b, a == b, undefined, a >= b, np.zeros(lanes), later, (a > b) | undefined]
+        assert np.array_equal(result.reshape(7, -1), expected)
         assert (found, never, where) == (np.any(a > b), False, np.argmax(undefined))
 
 

@@ -189,12 +189,11 @@ def one_apart(G, I, before, dI, first, last):
                 masks[i, 2 + even], masks[i, 3 + even] = bits_of(c_2), bits_of(c_3)
                 c, where = next_c, next_where
             p, q = p + W, q + W_out
-        for h in range(H_out, H + P_h):  # below the first rows of the windows
+        for h in range(H_out, H + P_h):  # at most two rows
             even, left_2, left_3 = 2 * (h % 2), nothing, nothing
             for i in range(vectors):
                 a, where = (4 * i + even) * lanes, mask_of(d, masks[i, 0])
                 a_2, a_3 = mask_of(d, masks[i, 2 + even]), mask_of(d, masks[i, 3 + even])
-                pending = load(kept, a + lanes)
-                left_2, left_3 = _write_triples(d, p + i * lanes, pending, a_2, a_3, where, left_2, left_3)
-                store(kept, a + lanes, nothing)
+                to_a = load(kept, a + lanes)
+                left_2, left_3 = _write_triples(d, p + i * lanes, to_a, a_2, a_3, where, left_2, left_3)
             p += W

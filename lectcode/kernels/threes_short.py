@@ -167,9 +167,9 @@ def one_apart(G, I, before, paired, dI, first, last):
             a, a_2, a_3, for_a = b, b_2, b_3, for_b + to_b
             b, b_2, b_3, for_b = c, c_2, c_3, to_c
             p, q = p + W, q + W_out
-        for _ in range(H_out - P_h, H):  # below the first rows of the windows
+        for _ in range(H_out - P_h, H):  # at most two rows
             row = _triples(for_a, a_2, a_3, nothing)
             store_where(d, p, row, one)
             if paired is not None:
                 store_where(d, p + far, row, two)
-            a_2, a_3, for_a, for_b, p = b_2, b_3, for_b, nothing, p + W
+            a_2, a_3, for_a, p = b_2, b_3, for_b, p + W
