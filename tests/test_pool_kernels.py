@@ -198,15 +198,15 @@ def test_quarters_in_rows_short_and_long(W, dtype):
         check_max(rng.choice(np.array([np.nan, -np.inf, np.inf, -0.0, 1], dtype), (planes, 1, H, W)), kernel_size=2)
 
 
-@pytest.mark.parametrize("H", [4, 5, 6])
+@pytest.mark.parametrize("H", [4, 5, 6, 7])
 @pytest.mark.parametrize("W", [4, 5, 10, 14, 15, 20, 28])
 def test_quarters_leave_other_planes_alone(W, H):
     """Another thread may have written them already."""
-    I, G = np.ones((4, H, W), np.float32), np.ones((4, H // 2, W // 2), np.float32)
+    I, G = np.ones((9, H, W), np.float32), np.ones((9, H // 2, W // 2), np.float32)
     dI = np.full(I.shape, 7, np.float32)
-    quarters.backward(G, I, dI, 1, 3)
-    assert np.all(dI[[0, 3]] == 7)
-    assert np.sum(dI[1:3]) == 2 * (H // 2) * (W // 2)
+    quarters.backward(G, I, dI, 1, 4)
+    assert np.all(dI[[0, 4, 5, 6, 7, 8]] == 7)
+    assert np.sum(dI[1:4]) == 3 * (H // 2) * (W // 2)
 
 
 def test_when_the_window_is_the_plane():
