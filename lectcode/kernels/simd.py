@@ -437,12 +437,19 @@ def _anywhere(typing, mask):
 
 
 @intrinsic
-def _first_true(typing, mask):
+def _bits_of(typing, mask):
     def emit(context, builder, signature, arguments):
-        bits = builder.bitcast(arguments[0], ir.IntType(mask.llvm.count))
-        return builder.cttz(builder.zext(bits, INDEX), ir.Constant(ir.IntType(1), 0))
+        return builder.zext(builder.bitcast(arguments[0], ir.IntType(mask.llvm.count)), INDEX)
 
     return types.int64(mask), emit
+
+
+@intrinsic
+def _first_bit(typing, bits):
+    def emit(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.int64), emit
 
 
 @intrinsic
@@ -557,13 +564,18 @@ def anywhere(mask):
     return bool(np.any(mask))
 
 
-def first_true(mask):
-    """Return the first lane where a mask is true: there must be one."""
-    return int(np.argmax(mask))
+def bits_of(mask):
+    """Return the integer whose bit l is 1 where lane l of a mask is true."""
+    return sum(1 << lane for lane in np.flatnonzero(mask).tolist())
+
+
+def first_bit(bits):
+    """Return which bit of an integer is the lowest that is 1; of 0, anything."""
+    return (bits & -bits).bit_length() - 1
 
 
 def largest_of(vector):
-    """Return the largest number of a vector of floats, none of which is NaN."""
+    """Return the largest number of a vector of floats; if one of them is NaN, anything."""
     return vector.max()
 
 
@@ -606,4 +618,4 @@ if not config.DISABLE_JIT:
     splat, first, keep, transpose, transpose_to = _splat, _first, _keep, _transpose, _transpose_to
     same, beats, larger, choose, between, but = _same, _beats, _larger, _choose, _between, _but
     load_where, store_where, undefined, anywhere = _load_where, _store_where, _undefined, _anywhere
-    equal, first_true, largest_of = _equal, _first_true, _largest_of
+    equal, bits_of, first_bit, largest_of = _equal, _bits_of, _first_bit, _largest_of
