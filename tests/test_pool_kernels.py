@@ -229,7 +229,7 @@ def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("words", [0, 1, 2])
 def test_one_window_a_plane_with_its_winner_anywhere(words, dtype):
-    """Planes of all sizes around those of one word and of two, and in each of them one winner at every place, or two.
+    """Planes of all sizes around a vector, a word and two words; the largest number is at each place, or at several.
 
     The planes before and after belong to others.
     """

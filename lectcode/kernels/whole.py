@@ -51,7 +51,8 @@ def _word_of(x):
 def _largest(x, p, size):
     """Return a vector that holds the largest of a word's pixels x[p], ..., and where there were NaN.
 
-    A word of fewer pixels than it could have, `size`, has as many vectors: all but the first begin earlier if need be.
+    If the plane has fewer pixels, `size`, vectors that would leave it begin earlier: their number is a constant, and
+    LLVM makes no loop of them.
     """
     lanes = lanes_of(x)
     largest = load(x, p)
@@ -64,7 +65,7 @@ def _largest(x, p, size):
 
 @njit(nogil=True, cache=True, inline="always")
 def _places(x, p, size, value):
-    """Return the word of which bit k is 1 where pixel x[p + k] equals the lanes of `value`; see _largest."""
+    """Return the word of which bit k is 1 where pixel x[p + k] equals the lanes of `value`; vectors as in _largest."""
     lanes, places = lanes_of(x), 0
     for k in range(0, _word_of(x), lanes):
         first = min(k, size - lanes)
