@@ -221,12 +221,12 @@ def test_when_the_window_is_the_plane():
     assert not whole.applies(shapes.pool_geometry((1, 1), 1, None), floats)  # shorter than a vector
 
 
-@pytest.mark.parametrize("pixels", [plain.PIXELS, 128])
+@pytest.mark.parametrize("pixels", [whole.PIXELS, 128])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (7, 7), (9, 8)])
 def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
-    """Planes shorter and longer than a vector, of which many are asked for NaN together, or two, or one."""
-    monkeypatch.setattr(plain, "PIXELS", pixels)  # with the JIT on, a constant of the machine code
+    """Planes shorter and longer than a vector, and than a word, of which many are computed together, or two, or one."""
+    monkeypatch.setattr(whole, "PIXELS", pixels)  # with the JIT on, a constant of the machine code
     rng, full = np.random.default_rng(0), lanes(dtype)
     special = np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 0.0], dtype)
     for count in (full // 2, 2 * full + 1):
@@ -238,6 +238,29 @@ def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
             dI = lectcode.avg_pool2d_backward(G, np.zeros((1, count, *size), dtype), size, divisor_override=divisor)
             np.testing.assert_array_equal(dI, np.broadcast_to(G / divisor, dI.shape))
     check_max(few_values(rng, 1, full, 30, 40, dtype=dtype), kernel_size=(30, 40))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("words", [0, 1, 2])
+def test_one_window_a_plane_with_its_winner_anywhere(words, dtype):
+    """Planes of all sizes around a vector, a word and two words; the largest number is at each place, or at several.
+
+    The planes before and after belong to others.
+    """
+    rng, full = np.random.default_rng(0), lanes(dtype)
+    word = min(64, 8 * full)
+    sizes = range(full, full + 3) if words == 0 else range(words * word - 1, words * word + 2)
+    for size in sizes:
+        I = rng.integers(-9, 0, (size + 2, 1, size)).astype(dtype)
+        for largest in (0, np.inf, np.nan):
+            for second in (np.arange(size + 2) % size, rng.integers(0, size, size + 2)):
+                I[np.arange(size + 2), 0, second] = largest
+                I[np.arange(size + 2), 0, np.arange(size + 2) % size] = largest
+                dI, G = np.full(I.shape, 7, dtype), integers(rng, size + 2, 1, 1, dtype=dtype)
+                whole.max_backward(G, I, dI, 1, size + 1)
+                assert np.all(dI[[0, -1]] == 7)
+                expected = reference.max_pool2d_backward(G[None], I[None], (1, size))[0]
+                np.testing.assert_array_equal(dI[1:-1], expected[1:-1])
 
 
 def test_when_three_by_three_windows_stay_in_registers(monkeypatch):

@@ -168,7 +168,7 @@ def test_comparisons_and_what_masks_say(dtype):
         )
         for i in range(len(masks)):
             simd.store(result, i * lanes, simd.choose(masks[i], yes, no))
-        return simd.anywhere(masks[0]), simd.anywhere(masks[4]), simd.first_true(masks[2])
+        return simd.anywhere(masks[0]), simd.anywhere(masks[4]), simd.bits_of(masks[2])
 
     lanes = simd.lanes(dtype)
     special = np.array([np.nan, 1, -np.inf, -0.0, 0.0, np.inf, 2], dtype)
@@ -176,12 +176,17 @@ def test_comparisons_and_what_masks_say(dtype):
         a, b = np.resize(np.roll(special, shift), lanes), np.resize(np.roll(special, shift // 2), lanes)
         a[-1], b[0], b[-1] = np.nan, -3, np.nan
         result = np.zeros(7 * lanes, dtype)
-        found, never, where = compare(np.concatenate([a, b]), lanes, result)
+        found, never, bits = compare(np.concatenate([a, b]), lanes, result)
         undefined = np.isnan(a) | np.isnan(b)
         later = undefined & (np.arange(lanes) > 0)
         expected = [a > b, a == b, undefined, a >= b, np.zeros(lanes), later, (a > b) | undefined]
         assert np.array_equal(result.reshape(7, -1), expected)
-        assert (found, never, where) == (np.any(a > b), False, np.argmax(undefined))
+        assert (found, never, bits) == (np.any(a > b), False, np.sum(undefined << np.arange(lanes)))
+
+
+def test_the_lowest_bit_of_an_integer():
+    lowest = njit(lambda bit: simd.first_bit(3 << bit))
+    assert [lowest(bit) for bit in range(64)] == list(range(64))
 
 
 @DTYPES

@@ -3,15 +3,12 @@
 They choose the winner of a window and move one number along that choice: from the winner to the output going forward,
 from the output to the winner going back.
 
-Faster loops may leave NaN to them: that saves a comparison each time. They ask first, for the planes of as many pixels
-as the first-level cache holds beside what is written.
+Faster loops may leave planes with a NaN to them: that saves a comparison each time. They ask first.
 """
 
 from numba import njit
 
 from lectcode.kernels.simd import anywhere, lanes_of, load, undefined
-
-PIXELS = 2**12  # that are asked for together
 
 
 @njit(nogil=True, cache=True)

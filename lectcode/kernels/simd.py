@@ -179,24 +179,6 @@ def _between(typing, array, begin, end):
 
 
 @intrinsic
-def _bits_of(typing, mask):
-    def emit(context, builder, signature, arguments):
-        return builder.zext(builder.bitcast(arguments[0], ir.IntType(mask.llvm.count)), INDEX)
-
-    return types.int64(mask), emit
-
-
-@intrinsic
-def _mask_of(typing, array, bits):
-    mask = Mask(Vector(array.dtype).llvm.count)
-
-    def emit(context, builder, signature, arguments):
-        return builder.bitcast(builder.trunc(arguments[1], ir.IntType(mask.llvm.count)), mask.llvm)
-
-    return mask(array, types.int64), emit
-
-
-@intrinsic
 def _store_first(typing, array, index, vector, count):
     def emit(context, builder, signature, arguments):
         taken = _taken(builder, vector.llvm, arguments[3])
@@ -455,12 +437,29 @@ def _anywhere(typing, mask):
 
 
 @intrinsic
-def _first_true(typing, mask):
+def _bits_of(typing, mask):
     def emit(context, builder, signature, arguments):
-        bits = builder.bitcast(arguments[0], ir.IntType(mask.llvm.count))
-        return builder.cttz(builder.zext(bits, INDEX), ir.Constant(ir.IntType(1), 0))
+        return builder.zext(builder.bitcast(arguments[0], ir.IntType(mask.llvm.count)), INDEX)
 
     return types.int64(mask), emit
+
+
+@intrinsic
+def _mask_of(typing, array, bits):
+    mask = Mask(Vector(array.dtype).llvm.count)
+
+    def emit(context, builder, signature, arguments):
+        return builder.bitcast(builder.trunc(arguments[1], ir.IntType(mask.llvm.count)), mask.llvm)
+
+    return mask(array, types.int64), emit
+
+
+@intrinsic
+def _first_bit(typing, bits):
+    def emit(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.int64), emit
 
 
 @intrinsic
@@ -535,16 +534,6 @@ def between(array, begin, end):
     return (lane >= begin) & (lane < end)
 
 
-def bits_of(mask):
-    """Return a mask as an integer, whose bit l is lane l."""
-    return int(np.sum(mask << np.arange(mask.size)))
-
-
-def mask_of(array, bits):
-    """Return the integer's mask, of as many lanes as a vector of the array's numbers has."""
-    return (bits >> np.arange(lanes(array.dtype)) & 1).astype(bool)
-
-
 def but(a, b):
     """Tell where one mask is true and the other is not."""
     return a & ~b
@@ -590,13 +579,23 @@ def anywhere(mask):
     return bool(np.any(mask))
 
 
-def first_true(mask):
-    """Return the first lane where a mask is true: there must be one."""
-    return int(np.argmax(mask))
+def bits_of(mask):
+    """Return the integer whose bit l is 1 where lane l of a mask is true."""
+    return sum(1 << lane for lane in np.flatnonzero(mask).tolist())
+
+
+def mask_of(array, bits):
+    """Return the mask, of as many lanes as a vector of the array's numbers has, whose `bits_of` are these."""
+    return (bits >> np.arange(lanes(array.dtype)) & 1).astype(bool)
+
+
+def first_bit(bits):
+    """Return which bit of an integer is the lowest that is 1; of 0, anything."""
+    return (bits & -bits).bit_length() - 1
 
 
 def largest_of(vector):
-    """Return the largest number of a vector of floats, none of which is NaN."""
+    """Return the largest number of a vector of floats; if one of them is NaN, anything."""
     return vector.max()
 
 
@@ -639,5 +638,5 @@ if not config.DISABLE_JIT:
     splat, first, keep, transpose, transpose_to = _splat, _first, _keep, _transpose, _transpose_to
     same, beats, larger, choose, between, but = _same, _beats, _larger, _choose, _between, _but
     load_where, store_where, undefined, anywhere = _load_where, _store_where, _undefined, _anywhere
-    overtakes, bits_of, mask_of = _overtakes, _bits_of, _mask_of
-    equal, first_true, largest_of = _equal, _first_true, _largest_of
+    overtakes, bits_of, mask_of, first_bit = _overtakes, _bits_of, _mask_of, _first_bit
+    equal, largest_of = _equal, _largest_of

@@ -1,17 +1,20 @@
 """The gradients of pooling over whole planes, as before the last layer of a network: one window a plane.
 
-Vectors hold pixels side by side. Of a maximum, the largest number is found first, and then where it stands first;
-nearly all of the gradient is zero. Of a mean, all pixels receive the same.
+Vectors hold pixels side by side. Of a maximum, the largest number is found first, and then where it stands first: the
+truth values of up to 64 comparisons are the bits of one integer, a word, and the lowest bit that is 1 says which of
+them it is, without a branch that the processor would have to guess. Nearly all of the gradient is zero. Of a mean, all
+pixels receive the same.
 """
 
+import numpy as np
 from numba import njit
 
-from lectcode.kernels import plain
 from lectcode.kernels.simd import (
     anywhere,
+    bits_of,
     choose,
     equal,
-    first_true,
+    first_bit,
     lanes,
     lanes_of,
     larger,
@@ -19,7 +22,10 @@ from lectcode.kernels.simd import (
     load,
     splat,
     store,
+    undefined,
 )
+
+PIXELS = 2**12  # of planes that are computed together: their gradients stay in the first-level cache
 
 
 def applies(geometry, dtype):
@@ -35,38 +41,108 @@ def applies(geometry, dtype):
     )
 
 
-@njit(nogil=True, cache=True)
-def _first_largest(x, begin, end):
-    """Return where the largest of the numbers x[begin], ..., x[end - 1] stands first; none of them is NaN."""
+@njit(nogil=True, cache=True, inline="always")
+def _word_of(x):
+    """Return how many pixels a word stands for: as many as an integer has bits, or 8 vectors if that is less."""
+    return min(64, 8 * lanes_of(x))
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _largest(x, p, size):
+    """Return a vector that holds the largest of a word's pixels x[p], ..., and where there were NaN.
+
+    If the plane has fewer pixels, `size`, vectors that would leave it begin earlier: their number is a constant, and
+    LLVM makes no loop of them.
+    """
     lanes = lanes_of(x)
-    largest = load(x, end - lanes)  # the last vector begins earlier than its turn, so that it ends with them
-    for p in range(begin, end - lanes, lanes):
-        pixels = load(x, p)
-        largest = choose(larger(pixels, largest), pixels, largest)
-    value = splat(largest_of(largest))
-    place = end - lanes + first_true(equal(load(x, end - lanes), value))  # if it stands there and nowhere before
-    for p in range(begin + (end - lanes - begin) // lanes * lanes, begin - 1, -lanes):
-        here = equal(load(x, p), value)
-        place = p + first_true(here) if anywhere(here) else place
-    return place
+    largest = load(x, p)
+    nan = undefined(largest, largest)
+    for k in range(lanes, _word_of(x), lanes):
+        pixels = load(x, p + min(k, size - lanes))
+        nan, largest = nan | undefined(pixels, pixels), choose(larger(pixels, largest), pixels, largest)
+    return largest, nan
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _places(x, p, size, value):
+    """Return the word of which bit k is 1 where pixel x[p + k] equals the lanes of `value`; vectors as in _largest."""
+    lanes, places = lanes_of(x), 0
+    for k in range(0, _word_of(x), lanes):
+        first = min(k, size - lanes)
+        places |= bits_of(equal(load(x, p + first), value)) << first
+    return places
+
+
+@njit(nogil=True, cache=True)
+def _first_nan(x, p):
+    """Return where the first NaN stands from x[p] on: there is one."""
+    while x[p] == x[p]:
+        p += 1
+    return p
+
+
+@njit(nogil=True, cache=True)
+def _find_in_words(x, size, first, last, winners):
+    """Write where the winners of planes first, ..., last - 1 stand. Each plane is one word.
+
+    They are looked for, in vain, even if they are NaN: behind a branch LLVM would read again what is in registers.
+    """
+    for plane in range(first, last):
+        p = plane * size
+        largest, nan = _largest(x, p, size)
+        winner = p + first_bit(_places(x, p, size, splat(largest_of(largest))))
+        winners[plane - first] = _first_nan(x, p) if anywhere(nan) else winner
+
+
+@njit(nogil=True, cache=True)
+def _first_place(x, begin, end, value):
+    """Return where one of x[begin], ..., x[end - 1], more than a word, first equals the lanes of `value`: one does."""
+    word = _word_of(x)
+    for p in range(begin, end - word, word):
+        places = _places(x, p, word, value)
+        if places:
+            return p + first_bit(places)
+    return end - word + first_bit(_places(x, end - word, word, value))
+
+
+@njit(nogil=True, cache=True)
+def _find(x, size, first, last, winners):
+    """Write where the winners of planes first, ..., last - 1 stand. Each plane is more than a word."""
+    word = _word_of(x)
+    for plane in range(first, last):
+        begin, end = plane * size, (plane + 1) * size
+        largest, nan = _largest(x, end - word, word)  # the last word begins before its turn, so that it ends with them
+        for p in range(begin, end - word, word):
+            pixels, undefined_pixels = _largest(x, p, word)
+            nan, largest = nan | undefined_pixels, choose(larger(pixels, largest), pixels, largest)
+        if anywhere(nan):
+            winners[plane - first] = _first_nan(x, begin)
+        else:
+            winners[plane - first] = _first_place(x, begin, end, splat(largest_of(largest)))
 
 
 @njit(nogil=True, cache=True)
 def max_backward(G, I, dI, first, last):
-    """Write the gradients of planes first, ..., last - 1."""
+    """Write the gradients of planes first, ..., last - 1.
+
+    The winners of many planes are found before the first gradient is written: as long as a processor does not know
+    where it will write, it is slow to read on.
+    """
     size, lanes, zero = I.shape[1] * I.shape[2], lanes_of(I), splat(dI.dtype.type(0))
     gradients, images, d = G.reshape(-1), I.reshape(-1), dI.reshape(-1)
-    together = max(1, plain.PIXELS // size)
+    together = max(1, PIXELS // size)
+    winners = np.empty(together, np.uint64)  # unsigned: no index that might count from the end
     for plane in range(first, last, together):  # who calls alone writes these planes of dI
         end = min(plane + together, last)
-        if plain.has_nan(images, plane * size, end * size):
-            plain.max_backward(G, I, I.shape[1:], (1, 1), (1, 1), (0, 0), dI, plane, end)
-            continue
+        if size <= _word_of(I):
+            _find_in_words(images, size, plane, end, winners)
+        else:
+            _find(images, size, plane, end, winners)
         for p in range(plane * size, end * size - lanes, lanes):
             store(d, p, zero)
         store(d, end * size - lanes, zero)
-        for i in range(plane, end):
-            d[_first_largest(images, i * size, (i + 1) * size)] = gradients[i]
+        for i, gradient in enumerate(gradients[plane:end]):
+            d[winners[i]] = gradient
 
 
 @njit(nogil=True, cache=True)
