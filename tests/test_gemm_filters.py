@@ -129,3 +129,42 @@ def test_few_sums_are_written_at_once():
     geometry = shapes.conv_geometry(512, (7, 7), (512, 512, 1, 1), 1, 0, 1, 1)
     assert filter_plans.plan_filters(1, 512, 512, geometry, 4).sizes.direct
     assert not filter_plans.plan_filters(8, 512, 512, geometry, 4).sizes.direct
+
+
+def test_when_pixels_are_scattered():
+    """Filters of one element, far from each other, on images of which a panel holds several, and many filters."""
+
+    def scattered(N, size, rows, kernel=(1, 1), stride=2, padding=0):
+        geometry = shapes.conv_geometry(3, size, (rows, 3, *kernel), stride, padding, 1, 1)
+        return gemm_filters._are_scattered(geometry, N, rows)
+
+    assert scattered(2, (14, 14), gemm_filters.OFTEN)
+    assert scattered(2, (14, 14), gemm_filters.OFTEN, stride=(1, 3))
+    assert not scattered(1, (14, 14), gemm_filters.OFTEN)
+    assert not scattered(2, (14, 14), gemm_filters.OFTEN - 1)
+    assert not scattered(2, (32, 32), gemm_filters.OFTEN)
+    assert not scattered(2, (14, 14), gemm_filters.OFTEN, stride=1)
+    assert not scattered(2, (14, 14), gemm_filters.OFTEN, kernel=(1, 2))
+    assert not scattered(2, (14, 14), gemm_filters.OFTEN, padding=((0, 1), (0, 0)))
+
+
+@pytest.mark.usefixtures("divided")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_scattered_pixels_are_gathered(dtype, groups, monkeypatch):
+    """What lies between them does not matter, not even if it is not finite."""
+    monkeypatch.setattr(gemm_filters, "OFTEN", 1)
+    for size, stride in (((9, 8), 2), ((7, 12), (3, 2)), ((5, 4), (1, 3))):
+        G, I, geometry, dF = problem((3, 6, size, 40, (1, 1), stride, 0, 1, groups), 0, dtype)
+        assert gemm_filters._are_scattered(geometry, len(I), 40 // groups)
+        met = np.zeros(size, np.bool_)
+        met[:: geometry.stride[0], :: geometry.stride[1]] = True
+        I[:, :, ~met] = np.nan
+        expected = np.empty_like(dF)
+        direct.grad_filters(G, I, geometry, expected)
+        assert np.isfinite(expected).all()
+        for count in (1, 2):
+            numba.set_num_threads(count)
+            dF[...] = np.nan
+            gemm_filters.grad_filters(G, I, geometry, dF)
+            np.testing.assert_array_equal(dF, expected)

@@ -23,6 +23,9 @@ Few lines and rows leave few tasks. Then the pixels are divided too, always into
 and the parts are added in order: a result does not depend on the number of threads.
 """
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 
@@ -33,6 +36,9 @@ from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
 from lectcode.kernels.simd import frozen, lanes_of, load, splat, store, transpose
 from lectcode.kernels.threads import share
 
+COPIED = 16  # multiply-adds that take as long as to copy a number
+OFTEN = 256  # filters for which numbers are worth copying (measured)
+
 
 def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
@@ -40,6 +46,8 @@ def grad_filters(G, I, geometry, dF):
         dF[...] = 0
         return
     rows = dF.shape[0] // geometry.groups
+    if _are_scattered(geometry, len(I), rows):
+        I, geometry = _met(I, geometry)
     if pointwise.applies(geometry, rows, G.dtype):
         pointwise.grad_filters(G, I, geometry, dF)
         return
@@ -48,6 +56,41 @@ def grad_filters(G, I, geometry, dF):
         return
     if not _product(G, I, geometry, rows, dF, True):
         _product(G, I, geometry, rows, dF, False)
+
+
+def _are_scattered(geometry, N, rows):
+    """Tell if filters of one element meet few pixels of each image, not next to each other, and read them often.
+
+    A panel then has pixels of several images, and with those between them they fill the nearest cache.
+    """
+    (height, width), inside = geometry.output_size, geometry.before == geometry.after == (0, 0)
+    one_element = geometry.kernel_size == (1, 1) != geometry.stride
+    return one_element and inside and height * width < DEPTH and N > 1 and rows >= OFTEN
+
+
+def _met(I, geometry):
+    """Return the pixels that filters of one element meet, and the geometry in which they are the input."""
+    planes = I.shape[0] * I.shape[1]
+    met = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
+    share(_copy_met, planes, COPIED * met.size, I.reshape(planes, *I.shape[2:]), geometry.stride, met)
+    return met, _next_to_each_other(geometry)
+
+
+@lru_cache(512)
+def _next_to_each_other(geometry):
+    return replace(geometry, input_size=geometry.output_size, stride=(1, 1))
+
+
+@njit(nogil=True, cache=True)
+def _copy_met(X, stride, met, first, last):
+    """Copy the pixels met in planes first, ..., last - 1."""
+    height, width = met.shape[2:]
+    (S_h, S_w), copies = stride, met.reshape(-1)
+    for plane in range(first, last):  # plane alone writes its part of met
+        for i in range(height):
+            at = (plane * height + i) * width
+            for j in range(width):
+                copies[at + j] = X[plane, i * S_h, j * S_w]
 
 
 def _product(G, I, geometry, rows, dF, finite):
