@@ -15,7 +15,7 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 """
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 
 from lectcode.kernels import direct, grouped, narrow, pointwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
@@ -29,9 +29,10 @@ from lectcode.kernels.correlation import (
     plan_forward,
     plan_grad_input,
 )
+from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_plane, plan_moves, unpack
 from lectcode.kernels.simd import frozen, lanes_of
-from lectcode.kernels.threads import share
+from lectcode.kernels.threads import share, useful
 
 
 def forward(I, F, B, geometry, O):
@@ -47,7 +48,7 @@ def forward(I, F, B, geometry, O):
     elif grouped.chooses(geometry, rows, channels, I.dtype):
         grouped.forward(I, F, B, geometry, O)
     else:
-        plan = plan_forward(I.shape[0], rows, channels, geometry, I.itemsize, get_num_threads())
+        plan = plan_forward(len(I), rows, channels, geometry, I.itemsize, _threads(F, O))
         _product(I, F, B, plan, O)
 
 
@@ -57,16 +58,12 @@ def grad_input(G, F, geometry, dI):
     # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
     # An F that is not finite makes numbers that are not finite, so whichever array is smaller tells whether it may be.
     many = F.size > dI.size
-    if empty or not (many or _finite(F)):
+    if empty or not (many or finite(F)):
         direct.grad_input(G, F, geometry, dI)
         return
     _grad_input(G, F, geometry, dI)
-    if many and not (_finite(dI) or _finite(F)):
+    if many and not (finite(dI) or finite(F)):
         direct.grad_input(G, F, geometry, dI)
-
-
-def _finite(array):
-    return np.count_nonzero(np.isfinite(array)) == array.size
 
 
 def _grad_input(G, F, geometry, dI):
@@ -79,8 +76,13 @@ def _grad_input(G, F, geometry, dI):
     elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
     else:
-        plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
+        plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, dI))
         _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
+
+
+def _threads(F, O):
+    """Return how many threads may be worth their while in a product of the filters that writes O."""
+    return useful(O.size * (F.size // O.shape[1]) * O.itemsize // 4)  # as if no filter element met padding
 
 
 def refusal(dtype, geometry):
@@ -92,11 +94,9 @@ def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
     if plan.gaps:
         O[...] = D[:, None, None]
-    sizes = plan.sizes
-    tables = tuple(sizes), plan.parts, plan.lines, plan.columns, plan.inside, plan.taps
-    kernel = _correlate if sizes.block > 1 else narrow.correlate
-    arguments = X.reshape(-1), F.reshape(-1), D, *tables, O.reshape(-1)
-    share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
+    kernel = _correlate if plan.sizes.block > 1 else narrow.correlate
+    arguments = X.ravel(), F.ravel(), D, *plan.told, O.ravel()
+    share(kernel, plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
 
 
 @njit(nogil=True, cache=True)

@@ -31,6 +31,12 @@ def worth(work):
     return work // WORTH_A_THREAD
 
 
+def useful(work):
+    """Return how many threads so much work may have. To ask Numba how many there are takes 1 us: not for a little."""
+    threads = worth(work)
+    return min(threads, get_num_threads()) if threads > 1 else 1
+
+
 def share(kernel, tasks, work, *arguments, workspace=None):
     """Run kernel(*arguments, first, last) so that the ranges [first, last) cover range(tasks).
 
@@ -72,7 +78,7 @@ def _run(kernel, arguments, workspace, first, last):
 
 def lend(size, dtype):
     """Return an aligned array that belongs to the calling thread until its next call."""
-    wanted = size * np.dtype(dtype).itemsize
+    wanted = size * dtype.itemsize
     memory = getattr(_thread, "memory", None)
     if memory is None or memory.size < wanted:
         memory = np.zeros(wanted + ALIGNMENT, np.uint8)
@@ -80,4 +86,4 @@ def lend(size, dtype):
         memory = memory[start : start + wanted]
         if wanted <= KEPT:
             _thread.memory = memory
-    return memory[:wanted].view(dtype)
+    return np.ndarray(size, dtype, memory)
