@@ -12,7 +12,7 @@ import numpy as np
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64))
 LARGEST = 2**31 - 1  # sums and products of two such numbers still fit the kernels' 64-bit indices
 AXES = ("height", "width")
-SIMPLE = frozenset((int, str, bool, type(None)))  # types of options
+SIMPLE = (int, str, type(None), bool)  # types of options
 
 
 def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact=False):
@@ -144,18 +144,17 @@ def remembered(check):
 
     @wraps(check)
     def ask(arrays, *options):
-        usual = SIMPLE.issuperset(map(type, options)) or all(map(_hides_nothing, options))
-        return (answers if usual else check)(arrays, *options)
+        return (answers if _plain(options, SIMPLE) else check)(arrays, *options)
 
     return ask
 
 
-def _hides_nothing(option):
-    return type(option) in SIMPLE or _whole(option)
-
-
-def _whole(value):
-    return type(value) is int or (type(value) is tuple and all(map(_whole, value)))
+def _plain(values, types):
+    """Tell whether all values are of one of these types, or tuples of plain integers."""
+    for value in values:
+        if type(value) not in types and not (type(value) is tuple and _plain(value, (int,))):
+            return False
+    return True
 
 
 def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
