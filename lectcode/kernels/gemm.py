@@ -21,6 +21,7 @@ from lectcode.kernels import direct, grouped, narrow, pointwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import (
     DEPTH,
+    SECOND_LEVEL,
     TILES,
     Sizes,
     no_bias,
@@ -31,6 +32,7 @@ from lectcode.kernels.correlation import (
 )
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_plane, plan_moves, unpack
+from lectcode.kernels.prefetch import call_for_filters
 from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share, useful
 
@@ -127,6 +129,8 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
     C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
     own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
     A, packed = frozen(own) if sizes.A_packed else F, -1
+    F_row, F_channel, F_group = sizes.filters
+    far = F_channel > F_row and not sizes.A_packed and F.size * F.itemsize > SECOND_LEVEL
     D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
@@ -143,7 +147,6 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
         n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
-        F_row, F_channel, F_group = sizes.filters
         if sizes.A_packed and packed != rows_of:
             start = group * F_group
             pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, first_block, last_block)
@@ -239,6 +242,11 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                             direct = whole if row == b * block else 0
                             c = (b - first_block) * block * stripe
                             o = O_here + row * sizes.O_plane + places[0, 0]
+                            # one tile would be over before they came
+                            if far and b + 1 < last_block and stop - begin > width:
+                                next_row = min(row + block, sizes.rows - block)
+                                start = group * F_group + next_row * F_row
+                                call_for_filters(F, start, F_row, columns, table + k, depth)
                             for x in range(0, direct, width):
                                 multiply_add_3(
                                     depth,
