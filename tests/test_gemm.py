@@ -7,6 +7,7 @@ import pytest
 from lectcode import shapes
 from lectcode.kernels import correlation, direct, gemm, prefetch, threads
 from lectcode.kernels.block import ROWS
+from lectcode.kernels.simd import within
 
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
 CASES = {
@@ -228,7 +229,7 @@ def test_exact_where_filters_are_called_for(monkeypatch, dtype):
     called, channels = [], 900
     if numba.config.DISABLE_JIT:  # else both are constants of the machine code
         monkeypatch.setattr(gemm, "SECOND_LEVEL", 0)
-        monkeypatch.setattr(gemm, "call_for_filters", lambda *arguments: called.append(arguments))
+        monkeypatch.setattr(prefetch, "within", lambda *arguments: called.append(within(*arguments)))
         channels = 2
     monkeypatch.setitem(CASES, "large filters", (1, 3 * ROWS + 1, (9, 10), channels, (3, 3), 1, 1, 1, 1))
     _, F, _, G, geometry = problem("large filters", dtype)
