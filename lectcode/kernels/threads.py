@@ -44,9 +44,7 @@ def share(kernel, tasks, work, *arguments, workspace=None):
     `numba.set_num_threads`, by default one per core. With workspace=(size, dtype), each thread lends the kernel an
     array of its own before `first`; what it holds is finite or left from earlier calls.
     """
-    threads = min(tasks, worth(work))
-    if threads > 1:
-        threads = min(threads, get_num_threads())
+    threads = min(tasks, useful(work))
     if threads <= 1:
         _run(kernel, arguments, workspace, 0, tasks)
         return
