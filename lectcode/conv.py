@@ -1,12 +1,12 @@
 """The convolution layer and its gradients: check the arguments, choose an algorithm, allocate, call."""
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from lectcode import shapes
 from lectcode.kernels import ALGORITHMS, winograd
+from lectcode.kernels.correlation import no_bias
 
 SMALL = 256  # pixels of a map (measured)
 
@@ -84,15 +84,24 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     """
     I = shapes.array("I", I, "N, C_in, H, W")
     F = shapes.array("F", F, "C_out, C_in/groups, K_h, K_w")
-    (N, C_in, *input_size), C_out = I.shape, F.shape[0]
-    B = shapes.array("B", np.zeros(C_out, I.dtype) if B is None else B, "C_out")
-    shapes.check_dtypes(I=I, F=F, B=B)
-    shapes.check_shape("B", B, "C_out", (C_out,))
-    geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
-    chosen = _choose(algorithm, I.dtype, geometry, N, C_out, C_in, geometry.output_size)
-    O = np.empty((N, C_out, *geometry.output_size), I.dtype)
-    chosen.forward(I, F, B, geometry, O)
+    B = no_bias(F.shape[0], I.dtype) if B is None else shapes.array("B", B, "C_out")
+    arrays = I.shape, F.shape, B.shape, I.dtype, F.dtype, B.dtype
+    geometry, name, size = _check_forward(arrays, stride, padding, dilation, groups, algorithm)
+    O = np.empty(size, I.dtype)
+    ALGORITHMS[name].forward(I, F, B, geometry, O)
     return O
+
+
+@shapes.remembered
+def _check_forward(arrays, stride, padding, dilation, groups, algorithm):
+    """Check a convolution; return its geometry, the name of the algorithm and the shape of O."""
+    I_shape, F_shape, B_shape, dtype, F_dtype, B_dtype = arrays
+    (N, C_in, *input_size), C_out = I_shape, F_shape[0]
+    shapes.check_dtypes(I=dtype, F=F_dtype, B=B_dtype)
+    shapes.check_shape("B", B_shape, "C_out", (C_out,))
+    geometry = shapes.conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups)
+    name = _choose(algorithm, dtype, geometry, N, C_out, C_in, geometry.output_size)
+    return geometry, name, (N, C_out, *geometry.output_size)
 
 
 def conv2d_grad_bias(G):
@@ -125,9 +134,12 @@ def conv2d_grad_bias(G):
     >>> conv2d_grad_bias(np.arange(12.0).reshape(1, 2, 2, 3))
     array([15., 51.])
     """
-    G = shapes.array("G", G, "N, C_out, H_out, W_out")
+    return _sum_of_pixels(shapes.array("G", G, "N, C_out, H_out, W_out"))
+
+
+def _sum_of_pixels(G):
     with np.errstate(all="ignore"):  # NaN and inf propagate silently, as they do in the kernels
-        if G.shape[2] * G.shape[3] <= SMALL:  # NumPy turns from map to map slowly: first add up the images
+        if len(G) > 1 and G.shape[2] * G.shape[3] <= SMALL:  # NumPy turns from map to map slowly: first add up images
             G = G.sum(axis=0, keepdims=True, dtype=G.dtype)
         return G.sum(axis=(0, 2, 3), dtype=G.dtype)
 
@@ -172,16 +184,24 @@ def conv2d_grad_filters(G, I, kernel_size, *, stride=1, padding=0, dilation=1, g
     """
     G = shapes.array("G", G, "N, C_out, H_out, W_out")
     I = shapes.array("I", I, "N, C_in, H, W")
-    shapes.check_dtypes(I=I, G=G)
-    (N, C_in, *input_size), C_out = I.shape, G.shape[1]
+    arrays = G.shape, I.shape, G.dtype, I.dtype
+    geometry, name, size = _check_grad_filters(arrays, kernel_size, stride, padding, dilation, groups, algorithm)
+    dF = np.empty(size, G.dtype)
+    ALGORITHMS[name].grad_filters(G, I, geometry, dF)
+    return dF
+
+
+@shapes.remembered
+def _check_grad_filters(arrays, kernel_size, stride, padding, dilation, groups, algorithm):
+    """Check a gradient of the filters; return the geometry, the name of the algorithm and the shape of dF."""
+    G_shape, I_shape, dtype, I_dtype = arrays
+    shapes.check_dtypes(I=I_dtype, G=dtype)
+    (N, C_in, *input_size), C_out = I_shape, G_shape[1]
     groups = shapes.integer("groups", groups, 1)
     F_shape = (C_out, C_in // groups, *shapes.pair("kernel_size", kernel_size, 1))
     geometry = shapes.conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups)
-    shapes.check_shape("G", G, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
-    chosen = _choose(algorithm, G.dtype, geometry)
-    dF = np.empty(F_shape, G.dtype)
-    chosen.grad_filters(G, I, geometry, dF)
-    return dF
+    shapes.check_shape("G", G_shape, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
+    return geometry, _choose(algorithm, dtype, geometry), F_shape
 
 
 def conv2d_grad_input(G, F, input_size, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
@@ -227,15 +247,23 @@ def conv2d_grad_input(G, F, input_size, *, stride=1, padding=0, dilation=1, grou
     """
     G = shapes.array("G", G, "N, C_out, H_out, W_out")
     F = shapes.array("F", F, "C_out, C_in/groups, K_h, K_w")
-    shapes.check_dtypes(F=F, G=G)
-    input_size = shapes.pair("input_size", input_size, 0)
-    C_in = F.shape[1] * shapes.integer("groups", groups, 1)
-    geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
-    shapes.check_shape("G", G, "N, C_out, H_out, W_out", (G.shape[0], F.shape[0], *geometry.output_size))
-    chosen = _choose(algorithm, G.dtype, geometry, G.shape[0], C_in, F.shape[0], input_size)
-    dI = np.empty((G.shape[0], C_in, *input_size), G.dtype)
-    chosen.grad_input(G, F, geometry, dI)
+    arrays = G.shape, F.shape, G.dtype, F.dtype
+    geometry, name, size = _check_grad_input(arrays, input_size, stride, padding, dilation, groups, algorithm)
+    dI = np.empty(size, G.dtype)
+    ALGORITHMS[name].grad_input(G, F, geometry, dI)
     return dI
+
+
+@shapes.remembered
+def _check_grad_input(arrays, input_size, stride, padding, dilation, groups, algorithm):
+    """Check a gradient of the input; return the geometry, the name of the algorithm and the shape of dI."""
+    G_shape, F_shape, dtype, F_dtype = arrays
+    shapes.check_dtypes(F=F_dtype, G=dtype)
+    input_size = shapes.pair("input_size", input_size, 0)
+    N, C_out, C_in = G_shape[0], F_shape[0], F_shape[1] * shapes.integer("groups", groups, 1)
+    geometry = shapes.conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups)
+    shapes.check_shape("G", G_shape, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
+    return geometry, _choose(algorithm, dtype, geometry, N, C_in, C_out, input_size), (N, C_in, *input_size)
 
 
 def conv2d_backward(G, I, F, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
@@ -280,16 +308,24 @@ def conv2d_backward(G, I, F, *, stride=1, padding=0, dilation=1, groups=1, algor
     I = shapes.array("I", I, "N, C_in, H, W")
     F = shapes.array("F", F, "C_out, C_in/groups, K_h, K_w")
     G = shapes.array("G", G, "N, C_out, H_out, W_out")
-    shapes.check_dtypes(I=I, F=F, G=G)
-    (N, C_in, *input_size), C_out = I.shape, F.shape[0]
-    geometry = shapes.conv_geometry(C_in, input_size, F.shape, stride, padding, dilation, groups)
-    shapes.check_shape("G", G, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
-    by_input = _choose(algorithm, I.dtype, geometry, N, C_in, C_out, tuple(input_size))
-    by_filters = _choose(algorithm, I.dtype, geometry)
-    gradients = ConvGradients(np.empty(I.shape, I.dtype), np.empty(F.shape, I.dtype), conv2d_grad_bias(G))
-    by_input.grad_input(G, F, geometry, gradients.dI)
-    by_filters.grad_filters(G, I, geometry, gradients.dF)
+    arrays = G.shape, I.shape, F.shape, G.dtype, I.dtype, F.dtype
+    geometry, by_input, by_filters = _check_backward(arrays, stride, padding, dilation, groups, algorithm)
+    gradients = ConvGradients(np.empty(I.shape, I.dtype), np.empty(F.shape, I.dtype), _sum_of_pixels(G))
+    ALGORITHMS[by_input].grad_input(G, F, geometry, gradients.dI)
+    ALGORITHMS[by_filters].grad_filters(G, I, geometry, gradients.dF)
     return gradients
+
+
+@shapes.remembered
+def _check_backward(arrays, stride, padding, dilation, groups, algorithm):
+    """Check all gradients; return the geometry and the names of two algorithms, for the input and for the filters."""
+    G_shape, I_shape, F_shape, G_dtype, dtype, F_dtype = arrays
+    shapes.check_dtypes(I=dtype, F=F_dtype, G=G_dtype)
+    (N, C_in, *input_size), C_out = I_shape, F_shape[0]
+    geometry = shapes.conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups)
+    shapes.check_shape("G", G_shape, "N, C_out, H_out, W_out", (N, C_out, *geometry.output_size))
+    by_input = _choose(algorithm, dtype, geometry, N, C_in, C_out, geometry.input_size)
+    return geometry, by_input, _choose(algorithm, dtype, geometry)
 
 
 def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
@@ -350,34 +386,48 @@ def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dil
     """
     I = shapes.array("I", I, "N, C_in, H, W")
     F = shapes.array("F", F, "C_in, C_out/groups, K_h, K_w")
-    geometry = shapes.conv_transpose_geometry(I.shape, F.shape, stride, padding, output_padding, dilation, groups)
-    C_out = F.shape[1] * geometry.groups
-    B = shapes.array("B", np.zeros(C_out, I.dtype) if B is None else B, "C_out")
-    shapes.check_dtypes(I=I, F=F, B=B)
-    shapes.check_shape("B", B, "C_out", (C_out,))
-    O = np.empty((I.shape[0], C_out, *geometry.input_size), I.dtype)
-    chosen = _choose("auto", I.dtype, geometry, I.shape[0], C_out, I.shape[1], geometry.input_size)
-    chosen.grad_input(I, F, geometry, O)
-    with np.errstate(all="ignore"):  # inf - inf is NaN, silently, as in the kernels
-        O += B[:, None, None]
+    arrays = I.shape, F.shape, I.dtype, F.dtype
+    if B is not None:
+        B = shapes.array("B", B, "C_out")
+        arrays += B.shape, B.dtype
+    geometry, name, size = _check_transposed(arrays, stride, padding, output_padding, dilation, groups)
+    O = np.empty(size, I.dtype)
+    ALGORITHMS[name].grad_input(I, F, geometry, O)
+    if B is not None:
+        with np.errstate(all="ignore"):  # inf - inf is NaN, silently, as in the kernels
+            O += B[:, None, None]
     return O
 
 
+@shapes.remembered
+def _check_transposed(arrays, stride, padding, output_padding, dilation, groups):
+    """Check a transposed convolution; return the geometry of the other, the name of the algorithm, the shape of O."""
+    I_shape, F_shape, dtype, F_dtype, *of_B = arrays
+    geometry = shapes.conv_transpose_geometry(I_shape, F_shape, stride, padding, output_padding, dilation, groups)
+    N, C_in, C_out = *I_shape[:2], F_shape[1] * geometry.groups
+    shapes.check_dtypes(I=dtype, F=F_dtype)
+    if of_B:
+        B_shape, B_dtype = of_B
+        shapes.check_dtypes(I=dtype, B=B_dtype)
+        shapes.check_shape("B", B_shape, "C_out", (C_out,))
+    name = _choose("auto", dtype, geometry, N, C_out, C_in, geometry.input_size)
+    return geometry, name, (N, C_out, *geometry.input_size)
+
+
 def _choose(name, dtype, geometry, N=0, rows=0, channels=0, result=()):
-    """Return the algorithm called `name`, or the best one for "auto"."""
+    """Return the name of an algorithm that applies: `name`, or that of the best one for "auto"."""
     if not isinstance(name, str):
         raise TypeError(f"algorithm must be a string, got {type(name).__name__}: {name!r}")
     if name == "auto":
-        return ALGORITHMS[_best(dtype, geometry, N, rows, channels, result)]
+        return _best(dtype, geometry, N, rows, channels, result)
     if name not in ALGORITHMS:
         raise ValueError(f"algorithm must be 'auto' or one of {sorted(ALGORITHMS)}, got {name!r}")
     reason = ALGORITHMS[name].refusal(dtype, geometry)
     if reason is not None:
         raise ValueError(f"algorithm={name!r} does not apply: {reason}")
-    return ALGORITHMS[name]
+    return name
 
 
-@lru_cache(1024)  # a layer is called again and again, and a small one takes no longer than the choice
 def _best(dtype, geometry, N, rows, channels, result):
     """Return the name of the algorithm that "auto" stands for.
 

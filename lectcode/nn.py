@@ -201,8 +201,8 @@ class Linear(Layer):
         """Return O."""
         F, B = self.parameters["F"], self.parameters["B"]
         I = shapes.array("I", I, "N, C_in")
-        shapes.check_dtypes(F=F, I=I)
-        shapes.check_shape("I", I, "N, C_in", (len(I), F.shape[1]))
+        shapes.check_dtypes(F=F.dtype, I=I.dtype)
+        shapes.check_shape("I", I.shape, "N, C_in", (len(I), F.shape[1]))
         self._kept = I
         return _product(I, F.T) + B
 
@@ -215,8 +215,8 @@ class Linear(Layer):
         """Write the gradients of F and B."""
         I, F = self._recall(), self.parameters["F"]
         G = shapes.array("G", G, "N, C_out")
-        shapes.check_dtypes(I=I, G=G)
-        shapes.check_shape("G", G, "N, C_out", (len(I), len(F)))
+        shapes.check_dtypes(I=I.dtype, G=G.dtype)
+        shapes.check_shape("G", G.shape, "N, C_out", (len(I), len(F)))
         self.gradients = {"F": _product(G.T, I), "B": G.sum(axis=0)}
 
 
@@ -266,7 +266,7 @@ class ReLU(Layer):
     def backward(self, G):
         """Return dI."""
         O = self._recall()
-        shapes.check_dtypes(I=O, G=G)
+        shapes.check_dtypes(I=O.dtype, G=G.dtype)
         if G.shape != O.shape:
             raise ValueError(f"G must have the shape of I, {O.shape}, got G.shape={G.shape}")
         return G * (O > 0).astype(O.dtype)  # many times as fast as np.where; an infinite G that is stopped gives NaN
@@ -396,7 +396,7 @@ class Flatten(Layer):
     def backward(self, G):
         """Return dI."""
         shape = self._recall()
-        shapes.check_shape("G", G, "N, ...", (shape[0], int(np.prod(shape[1:]))))
+        shapes.check_shape("G", G.shape, "N, ...", (shape[0], int(np.prod(shape[1:]))))
         return G.reshape(shape)
 
 
@@ -440,7 +440,7 @@ class SoftmaxCrossEntropy:
         t = np.asarray(t)
         if t.dtype.kind not in "iu":
             raise TypeError(f"t must hold integers, got {t.dtype}")
-        shapes.check_shape("t", t, "N", (len(O),))
+        shapes.check_shape("t", t.shape, "N", (len(O),))
         if not O.size:
             raise ValueError(f"O must have at least one picture and one class, got O.shape={O.shape}")
         if t.min() < 0 or t.max() >= O.shape[1]:

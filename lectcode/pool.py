@@ -55,8 +55,8 @@ def pool2d(I, f, kernel_size, stride=None):
            [5., 5.]])
     """
     I = shapes.array("I", I, "N, C, H, W")
-    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride)
-    O = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
+    geometry, size = _check((I.shape,), kernel_size, stride, 0, 1, False)
+    O = np.empty(size, I.dtype)
     if O.size:
         f, loops = _numbers("f", f, (), I, geometry), windows.compiled_pool if is_jitted(f) else windows.pool
         loops(I, f, geometry.kernel_size, geometry.stride, O)
@@ -166,8 +166,8 @@ def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     array([[[[4., 9.]]]])
     """
     I = shapes.array("I", I, "N, C, H, W")
-    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    O = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
+    geometry, size = _check((I.shape,), kernel_size, stride, padding, dilation, ceil_mode)
+    O = np.empty(size, I.dtype)
     pooling.max_forward(I, geometry, O)
     return O
 
@@ -270,9 +270,9 @@ def avg_pool2d(I, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     array([[[[2. , 3.5]]]])
     """
     I = shapes.array("I", I, "N, C, H, W")
-    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride, padding, ceil_mode=ceil_mode)
+    geometry, size = _check((I.shape,), kernel_size, stride, padding, 1, ceil_mode)
     divisors = shapes.divisors(geometry, count_include_pad, divisor_override, I.dtype)
-    O = np.empty((*I.shape[:2], *geometry.output_size), I.dtype)
+    O = np.empty(size, I.dtype)
     pooling.avg_forward(I, divisors, geometry, O)
     return O
 
@@ -325,10 +325,23 @@ def _backward_arguments(G, I, kernel_size, stride, padding=0, dilation=1, ceil_m
     """Check what all gradients of pooling are given; return G, I and the geometry."""
     G = shapes.array("G", G, "N, C, H_out, W_out")
     I = shapes.array("I", I, "N, C, H, W")
-    shapes.check_dtypes(I=I, G=G)
-    geometry = shapes.pool_geometry(I.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    shapes.check_shape("G", G, "N, C, H_out, W_out", (*I.shape[:2], *geometry.output_size))
+    arrays = I.shape, I.dtype, G.shape, G.dtype
+    geometry, _ = _check(arrays, kernel_size, stride, padding, dilation, ceil_mode)
     return G, I, geometry
+
+
+@shapes.remembered
+def _check(arrays, kernel_size, stride, padding, dilation, ceil_mode):
+    """Check a pooling and, if there is a G, its gradient; return the geometry and the shape of O."""
+    I_shape, *others = arrays
+    if others:
+        dtype, G_shape, G_dtype = others
+        shapes.check_dtypes(I=dtype, G=G_dtype)
+    geometry = shapes.pool_geometry(I_shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    size = *I_shape[:2], *geometry.output_size
+    if others:
+        shapes.check_shape("G", G_shape, "N, C, H_out, W_out", size)
+    return geometry, size
 
 
 def _numbers(name, function, shape, I, geometry):

@@ -5,13 +5,14 @@ argument, shows its value and states the rule: TypeError for a wrong type, Value
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 import numpy as np
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64))
 LARGEST = 2**31 - 1  # sums and products of two such numbers still fit the kernels' 64-bit indices
 AXES = ("height", "width")
+SIMPLE = (int, str, type(None), bool)  # types of options
 
 
 def output_size(H, K, *, stride=1, padding=0, dilation=1, ceil_mode=False, exact=False):
@@ -111,7 +112,15 @@ class Geometry:
     after: tuple  # padding at the bottom, at the right
     groups: int
 
+    def __post_init__(self):
+        object.__setattr__(self, "_hash", hash(tuple(vars(self).values())))
 
+    def __hash__(self):
+        """Return what was computed once: plans are kept by geometry, and looked up in each call."""
+        return self._hash
+
+
+@lru_cache(1024)  # so that equal geometries are one object: who looks up a plan by it compares no numbers
 def _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode=False, groups=1):
     """Return the Geometry of checked pairs; an error says along which axis."""
     output = []
@@ -121,22 +130,35 @@ def _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode=False, 
         except ValueError as error:
             raise ValueError(f"along the {axis}, {error}") from None
     before, after = zip(*padding, strict=True)
-    return Geometry(tuple(input_size), tuple(kernel_size), tuple(output), stride, dilation, before, after, groups)
+    return Geometry(input_size, kernel_size, tuple(output), stride, dilation, before, after, groups)
+
+
+def remembered(check):
+    """Let a check remember its answers: a layer is called again and again, and a small one takes no longer than that.
+
+    check(arrays, *options) is given shapes and dtypes of arrays, and the options as the caller wrote them. To a cache
+    True, 1.0 and 1 are the same. This one tells options apart by type too, but not what is in a tuple: so only tuples
+    of plain integers may ask it. Other options, a list or NumPy's integers, are checked each time.
+    """
+    answers = lru_cache(1024, typed=True)(check)
+
+    @wraps(check)
+    def ask(arrays, *options):
+        return (answers if _plain(options, SIMPLE) else check)(arrays, *options)
+
+    return ask
+
+
+def _plain(values, types):
+    """Tell whether all values are of one of these types, or tuples of plain integers."""
+    for value in values:
+        if type(value) not in types and not (type(value) is tuple and _plain(value, (int,))):
+            return False
+    return True
 
 
 def conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     """Check how filters of shape F_shape slide over images with C_in channels."""
-    arguments = (C_in, tuple(input_size), tuple(F_shape), stride, padding, dilation, groups)
-    # a network asks the same again and again; True, 1.0 and 1 are equal keys, so only plain integers may ask the cache
-    plain = _plain(stride) and _plain(padding) and _plain(dilation) and _plain(groups)
-    return (_known_geometry if plain else _conv_geometry)(*arguments)
-
-
-def _plain(value):
-    return type(value) in (int, str) or (type(value) is tuple and all(map(_plain, value)))
-
-
-def _conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups):
     C_out, C_group, *kernel_size = F_shape
     groups = integer("groups", groups, 1)
     for name, channels in (("C_in", C_in), ("C_out", C_out)):
@@ -152,10 +174,8 @@ def _conv_geometry(C_in, input_size, F_shape, stride, padding, dilation, groups)
     stride, dilation = pair("stride", stride, 1), pair("dilation", dilation, 1)
     if isinstance(padding, str):
         padding = _named_padding(padding, kernel_size, stride, dilation)
-    return _slide(input_size, kernel_size, stride, sides("padding", padding), dilation, groups=groups)
-
-
-_known_geometry = lru_cache(1024)(_conv_geometry)
+    padding = sides("padding", padding)
+    return _slide(tuple(input_size), tuple(kernel_size), stride, padding, dilation, groups=groups)
 
 
 def _named_padding(name, kernel_size, stride, dilation):
@@ -205,12 +225,7 @@ def pool_geometry(input_size, kernel_size, stride, padding=0, dilation=1, ceil_m
     kernel_size = pair("kernel_size", kernel_size, 1)
     stride = kernel_size if stride is None else pair("stride", stride, 1)
     dilation, padding = pair("dilation", dilation, 1), sides("padding", padding)
-    return _pool_geometry(tuple(input_size), kernel_size, stride, padding, dilation, switch("ceil_mode", ceil_mode))
-
-
-@lru_cache(1024)  # a layer is called again and again, and on a small image the checks take longer than the pooling
-def _pool_geometry(input_size, kernel_size, stride, padding, dilation, ceil_mode):
-    """Return the Geometry of checked numbers if every window meets the input."""
+    ceil_mode = switch("ceil_mode", ceil_mode)
     for axis, K, P, D in zip(AXES, kernel_size, padding, dilation, strict=True):
         K_dilated = (K - 1) * D + 1
         if max(P) >= K_dilated:
@@ -218,7 +233,7 @@ def _pool_geometry(input_size, kernel_size, stride, padding, dilation, ceil_mode
                 f"padding must be smaller than the dilated kernel, {K_dilated} along the {axis}, got padding={P}: "
                 "every window must meet the input"
             )
-    geometry = _slide(input_size, kernel_size, stride, padding, dilation, ceil_mode)
+    geometry = _slide(tuple(input_size), kernel_size, stride, padding, dilation, ceil_mode)
     for axis, H, S, D, P, H_out in zip(
         AXES, input_size, stride, dilation, geometry.before, geometry.output_size, strict=True
     ):
@@ -240,7 +255,7 @@ def divisors(geometry, count_include_pad, divisor_override, dtype):
             raise ValueError("divisor_override must not be 0, got 0")
     if divisor_override == 1:
         return None
-    if dtype == np.int64:
+    if dtype.kind != "f":
         raise TypeError("I must hold floats, got int64: a mean of integers is not an integer (divisor_override=1 sums)")
     return _divisors(geometry, count_include_pad, divisor_override, dtype)
 
@@ -270,35 +285,33 @@ def array(name, value, axes):
     One layout and one mutability mean one compiled version per dtype, and Numba refuses to compile a kernel that
     writes into a read-only array: that the inputs are never written is checked by the compiler.
     """
-    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+    usual = type(value) is np.ndarray and value.dtype in DTYPES  # then its bytes are in the order of this machine
+    if not usual and (not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray)):
         raise TypeError(f"{name} must be a NumPy array ({axes}), got {type(value).__name__}: {_short(value)}")
-    dtype = value.dtype if value.dtype.isnative else value.dtype.newbyteorder("=")
-    if dtype not in DTYPES:
+    if not usual and value.dtype.newbyteorder("=") not in DTYPES:
         raise TypeError(f"{name} must hold float32, float64 or int64, got {value.dtype}")
     if value.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have the axes ({axes}), got {name}.shape={value.shape}")
     flags = value.flags
-    if type(value) is not np.ndarray or value.dtype != dtype or not (flags.c_contiguous and flags.aligned):
-        value = np.require(np.asarray(value), dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    if not (usual and flags.c_contiguous and flags.aligned):
+        value = np.require(np.asarray(value), value.dtype.newbyteorder("="), ["C_CONTIGUOUS", "ALIGNED"])
     value = value.view()
-    value.setflags(write=False)
+    value.setflags(False)  # by position, which is twice as fast: not writeable
     return value
 
 
-def check_dtypes(**arrays):
+def check_dtypes(**dtypes):
     """Refuse arrays of different dtypes: a silent conversion would hide a loss of precision."""
-    (first, expected), *others = arrays.items()
-    for name, other in others:
-        if other.dtype != expected.dtype:
-            raise TypeError(
-                f"{name} must have the dtype of {first}, {expected.dtype}, got {other.dtype}; convert one of them"
-            )
+    (first, expected), *others = dtypes.items()
+    for name, dtype in others:
+        if dtype != expected:
+            raise TypeError(f"{name} must have the dtype of {first}, {expected}, got {dtype}; convert one of them")
 
 
-def check_shape(name, value, axes, shape):
+def check_shape(name, shape, axes, expected):
     """Refuse an array whose shape is not the one the other arguments imply."""
-    if value.shape != shape:
-        raise ValueError(f"{name} must have the shape ({axes}) = {shape}, got {name}.shape={value.shape}")
+    if shape != expected:
+        raise ValueError(f"{name} must have the shape ({axes}) = {expected}, got {name}.shape={shape}")
 
 
 def integer(name, value, least):

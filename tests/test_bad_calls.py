@@ -224,6 +224,31 @@ def test_compiled_functions_of_a_window_are_refused_too():
         lectcode.pool2d_backward(POOLED, I, numba.njit(lambda window: window[1:]), 2)
 
 
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [
+        ("conv2d", {"stride": 1}, {"stride": True}),
+        ("conv2d", {"dilation": 1}, {"dilation": 1.0}),
+        ("conv2d", {"padding": (1, 0)}, {"padding": (1, False)}),
+        ("conv2d", {"padding": ((1, 0), (0, 1))}, {"padding": ((1, 0), (0.0, 1))}),
+        ("conv2d_backward", {"groups": 1}, {"groups": True}),
+        ("conv2d_grad_input", {"input_size": (7, 8)}, {"input_size": (7, 8.0)}),
+        ("conv2d_grad_filters", {"kernel_size": (3, 2)}, {"kernel_size": (3.0, 2)}),
+        ("conv_transpose2d", {"output_padding": 0}, {"output_padding": False}),
+        ("pool2d", {"stride": 1}, {"stride": True}),
+        ("max_pool2d", {"ceil_mode": False}, {"ceil_mode": 0}),
+        ("max_pool2d_backward", {"kernel_size": (2, 2)}, {"kernel_size": (2.0, 2)}),
+        ("avg_pool2d", {"padding": 0}, {"padding": False}),
+        ("avg_pool2d_backward", {"stride": (2, 2)}, {"stride": (2, 2.0)}),
+    ],
+)
+def test_what_was_remembered_lets_no_wrong_argument_pass(function, right, wrong):
+    """True equals 1 and 2.0 equals 2, but they are no sizes, also after a call with 1 and 2."""
+    getattr(lectcode, function)(**{**VALID[function], **right})
+    with pytest.raises(TypeError, match=r"must be an integer|must be True or False"):
+        getattr(lectcode, function)(**{**VALID[function], **wrong})
+
+
 @pytest.mark.parametrize("two", [np.int8(2), np.uint64(2), np.array(2)])
 def test_numpy_integers_are_integers(two):
     O = lectcode.conv2d(I, F, B, stride=(two, 1), padding=[two, 0])

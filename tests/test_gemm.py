@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from lectcode import shapes
-from lectcode.kernels import correlation, direct, gemm, threads
+from lectcode.kernels import correlation, direct, gemm, prefetch, threads
 from lectcode.kernels.block import ROWS
+from lectcode.kernels.simd import within
 
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
 CASES = {
@@ -203,3 +204,37 @@ def test_no_thread_gets_more_tasks_than_another(plan, N, channels, size, threads
     F_shape = (channels, channels, 3, 3)
     geometry = shapes.conv_geometry(channels, (size, size), F_shape, 1, 2, 2, 1)
     assert plan(N, channels, channels, geometry, 4, threads).tasks % threads == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (2, 1), (3, 2), (5, 1)])
+def test_filters_that_are_called_for_are_those_of_the_block(monkeypatch, kernel, stride, dtype):
+    """All of them, to a line of memory, and nothing outside of the array."""
+    rows, channels, called = 2 * ROWS, 7, []
+    geometry = shapes.conv_geometry(rows, (9, 9), (channels, rows, kernel, kernel), stride, kernel // 2, 1, 1)
+    plan = correlation.plan_grad_input(1, rows, channels, geometry, np.dtype(dtype).itemsize, 1)
+    monkeypatch.setattr(prefetch, "_call_for", lambda F, place: called.append(place))
+    columns = plan.told[3]
+    F, start, row = np.zeros(rows * channels * kernel**2, dtype), ROWS * kernel**2, plan.sizes.filters[0]
+    call = getattr(prefetch.call_for_filters, "py_func", prefetch.call_for_filters)
+    call(F, start, row, columns, 2, columns.size - 2)
+    assert 0 <= min(called) <= max(called) < F.size
+    read = start + row * np.arange(ROWS)[:, None] + columns[2:]
+    distance = np.abs(read[..., None] - np.array(called)).min(axis=-1)
+    assert distance.max() * F.itemsize < prefetch.LINE
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exact_where_filters_are_called_for(monkeypatch, dtype):
+    called, channels = [], 900
+    if numba.config.DISABLE_JIT:  # else both are constants of the machine code
+        monkeypatch.setattr(gemm, "SECOND_LEVEL", 0)
+        monkeypatch.setattr(prefetch, "within", lambda *arguments: called.append(within(*arguments)))
+        channels = 2
+    monkeypatch.setitem(CASES, "large filters", (1, 3 * ROWS + 1, (9, 10), channels, (3, 3), 1, 1, 1, 1))
+    _, F, _, G, geometry = problem("large filters", dtype)
+    dI, expected = (np.full((1, 3 * ROWS + 1, 9, 10), np.nan, dtype) for _ in range(2))
+    gemm.grad_input(G, F, geometry, dI)
+    direct.grad_input(G, F, geometry, expected)
+    np.testing.assert_array_equal(dI, expected)
+    assert bool(called) == bool(numba.config.DISABLE_JIT)

@@ -1,5 +1,7 @@
 """NaN and inf go where IEEE sums and np.max send them, without a warning."""
 
+from itertools import product
+
 import numba
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 import lectcode
 from lectcode import reference
+from lectcode.kernels.finite import finite
 from tests.geometry import convs, dtypes, pools, seeds
 
 # Without the JIT the kernels are NumPy scalars, and those warn where compiled code is silent.
@@ -79,3 +82,16 @@ def test_no_warning_from_a_bias():
     assert np.isnan(lectcode.conv_transpose2d(I, np.ones((1, 1, 1, 1)), inf)).all()
     assert np.isnan(lectcode.conv2d(I, np.ones((1, 1, 1, 1)), inf)).all()
     assert np.isnan(lectcode.conv2d_grad_bias(np.array([[[[np.inf, -np.inf]]]]))).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_number_that_is_not_finite_is_found_wherever_it_is(dtype):
+    largest = np.finfo(dtype).max
+    for size in (0, 1, 2, 7, 37):
+        array = np.full((1, size), largest, dtype)
+        assert finite(array)
+        assert array.flags.writeable
+        for place, wrong in product(range(size), (np.nan, np.inf, -np.inf)):
+            array[0, place] = wrong
+            assert not finite(array)
+            array[0, place] = -largest

@@ -136,10 +136,11 @@ class Plan(NamedTuple):
 
     sizes: Sizes
     parts: np.ndarray  # rows of (first step, end, first column, end, start in O, taps before, taps)
-    lines: np.ndarray  # for each part, channel and tap: where the source's line begins
-    columns: np.ndarray  # and where the filters' column
-    inside: np.ndarray  # for each part and tap: the first row and the end, the first column and the end, that exist
-    taps: np.ndarray  # all filter elements, part after part
+    # What the loops are told: the sizes as a plain tuple, the parts; for each part, channel and tap where the source's
+    # line begins, and where the filters' column; for each part and tap the first row and the end, the first column and
+    # the end, that exist; all filter elements, part after part.
+    told: tuple
+    room: int  # numbers in the workspace of a thread
     tasks: int
     work: int  # multiply-adds of float32, of which one of float64 takes as long as two
     gaps: bool  # some pixels of the result meet no tap
@@ -363,13 +364,19 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradien
         workspace,
     )
     tasks = -(-N // images) * bands * groups * splits
-    return Plan(
-        sizes,
+    told = (
+        tuple(sizes),
         np.array(parts),
         np.concatenate(lines),
         np.concatenate(columns_of),
         np.array(inside, np.int64).reshape(-1, 4),
         np.array(order, np.int64),
+    )
+    return Plan(
+        sizes,
+        told[1],
+        told,
+        sum(workspace),
         tasks,
         work,
         any(part[-1] == 0 for part in parts),

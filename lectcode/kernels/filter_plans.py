@@ -32,7 +32,10 @@ NARROW = 20, 3  # what `narrow` does for each pixel, filter and channel: before,
 
 
 class Sizes(NamedTuple):
-    """What the compiled loops must know; every pair is (height, width), distances are counted in elements."""
+    """What the compiled loops must know; every pair is (height, width), distances are counted in elements.
+
+    The loops are given it as a plain tuple, as in `lectcode.kernels.correlation`.
+    """
 
     N: int
     groups: int
@@ -77,7 +80,8 @@ class Plan(NamedTuple):
 
     way: str
     sizes: Sizes | tuple | None = None
-    tables: Tables | None = None
+    told: tuple | None = None  # what the loops are told: sizes and tables, as plain tuples
+    room: int = 0  # numbers in the workspace of a thread
     tasks: int = 0
     work: int = 0  # multiply-adds that take as long
 
@@ -151,7 +155,7 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
         return Plan(way)
     if way == "dots":
         sizes = N, geometry.groups, filters, channels, problem.pixels
-        return Plan(way, sizes, None, geometry.groups * -(-channels // 2), work)
+        return Plan(way, sizes, (sizes,), 0, geometry.groups * -(-channels // 2), work)
     across, down, parts, quantum, most_lines, most_rows = _divide(problem, way, itemsize)
     turned, inner = way != "windows", way == "inner"
     y, x, pixels, taps = problem.y, problem.x, problem.pixels, problem.taps
@@ -235,8 +239,9 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
             0 if direct else _up(most_lines, width) * most_rows,
         ),
     )
-    tables = Tables(*(np.ascontiguousarray(table, np.int64) for table in (offsets, places, spots, bounds)))
-    return Plan(way, sizes, tables, geometry.groups * across * down * parts, work)
+    tables = tuple(np.ascontiguousarray(table, np.int64) for table in (offsets, places, spots, bounds))
+    told, tasks = (tuple(sizes), tables), geometry.groups * across * down * parts
+    return Plan(way, sizes, told, sum(sizes.workspace), tasks, work)
 
 
 def _up(size, multiple):

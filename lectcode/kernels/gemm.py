@@ -15,12 +15,13 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 """
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 
 from lectcode.kernels import direct, grouped, narrow, pointwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import (
     DEPTH,
+    SECOND_LEVEL,
     TILES,
     Sizes,
     no_bias,
@@ -29,9 +30,11 @@ from lectcode.kernels.correlation import (
     plan_forward,
     plan_grad_input,
 )
+from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_plane, plan_moves, unpack
+from lectcode.kernels.prefetch import call_for_filters
 from lectcode.kernels.simd import frozen, lanes_of
-from lectcode.kernels.threads import share
+from lectcode.kernels.threads import share, useful
 
 
 def forward(I, F, B, geometry, O):
@@ -47,7 +50,7 @@ def forward(I, F, B, geometry, O):
     elif grouped.chooses(geometry, rows, channels, I.dtype):
         grouped.forward(I, F, B, geometry, O)
     else:
-        plan = plan_forward(I.shape[0], rows, channels, geometry, I.itemsize, get_num_threads())
+        plan = plan_forward(len(I), rows, channels, geometry, I.itemsize, _threads(F, O))
         _product(I, F, B, plan, O)
 
 
@@ -57,16 +60,12 @@ def grad_input(G, F, geometry, dI):
     # The product multiplies every filter element with zeros around G, where the definition has no term: 0 inf is NaN.
     # An F that is not finite makes numbers that are not finite, so whichever array is smaller tells whether it may be.
     many = F.size > dI.size
-    if empty or not (many or _finite(F)):
+    if empty or not (many or finite(F)):
         direct.grad_input(G, F, geometry, dI)
         return
     _grad_input(G, F, geometry, dI)
-    if many and not (_finite(dI) or _finite(F)):
+    if many and not (finite(dI) or finite(F)):
         direct.grad_input(G, F, geometry, dI)
-
-
-def _finite(array):
-    return np.count_nonzero(np.isfinite(array)) == array.size
 
 
 def _grad_input(G, F, geometry, dI):
@@ -79,8 +78,13 @@ def _grad_input(G, F, geometry, dI):
     elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
     else:
-        plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
+        plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, dI))
         _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
+
+
+def _threads(F, O):
+    """Return how many threads may be worth their while in a product of the filters that writes O."""
+    return useful(O.size * (F.size // O.shape[1]) * O.itemsize // 4)  # as if no filter element met padding
 
 
 def refusal(dtype, geometry):
@@ -92,11 +96,9 @@ def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
     if plan.gaps:
         O[...] = D[:, None, None]
-    sizes = plan.sizes
-    tables = tuple(sizes), plan.parts, plan.lines, plan.columns, plan.inside, plan.taps
-    kernel = _correlate if sizes.block > 1 else narrow.correlate
-    arguments = X.reshape(-1), F.reshape(-1), D, *tables, O.reshape(-1)
-    share(kernel, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
+    kernel = _correlate if plan.sizes.block > 1 else narrow.correlate
+    arguments = X.ravel(), F.ravel(), D, *plan.told, O.ravel()
+    share(kernel, plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
 
 
 @njit(nogil=True, cache=True)
@@ -127,6 +129,8 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
     C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
     own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
     A, packed = frozen(own) if sizes.A_packed else F, -1
+    F_row, F_channel, F_group = sizes.filters
+    far = F_channel > F_row and not sizes.A_packed and F.size * F.itemsize > SECOND_LEVEL
     D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
@@ -143,7 +147,6 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
         n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
-        F_row, F_channel, F_group = sizes.filters
         if sizes.A_packed and packed != rows_of:
             start = group * F_group
             pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, first_block, last_block)
@@ -239,6 +242,11 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                             direct = whole if row == b * block else 0
                             c = (b - first_block) * block * stripe
                             o = O_here + row * sizes.O_plane + places[0, 0]
+                            # one tile would be over before they came
+                            if far and b + 1 < last_block and stop - begin > width:
+                                next_row = min(row + block, sizes.rows - block)
+                                start = group * F_group + next_row * F_row
+                                call_for_filters(F, start, F_row, columns, table + k, depth)
                             for x in range(0, direct, width):
                                 multiply_add_3(
                                     depth,

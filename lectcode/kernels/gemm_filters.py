@@ -31,7 +31,7 @@ from numba import njit
 
 from lectcode.kernels import dots, grouped, narrow, pointwise
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
-from lectcode.kernels.filter_plans import DEPTH, plan_filters
+from lectcode.kernels.filter_plans import DEPTH, Sizes, Tables, plan_filters
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
 from lectcode.kernels.simd import frozen, lanes_of, load, splat, store, transpose
 from lectcode.kernels.threads import share
@@ -100,23 +100,23 @@ def _product(G, I, geometry, rows, dF, finite):
         narrow.grad_filters(G, I, geometry, dF)
         return True
     if plan.way == "dots":
-        share(dots.grad_filters, plan.tasks, plan.work, G.reshape(-1), I.reshape(-1), plan.sizes, dF.reshape(-1))
+        share(dots.grad_filters, plan.tasks, plan.work, G.ravel(), I.ravel(), *plan.told, dF.ravel())
         return True
-    sizes = plan.sizes
-    partial = dF if sizes.parts == 1 else np.empty((sizes.parts, *dF.shape), dF.dtype)
+    parts = plan.sizes.parts
+    partial = dF if parts == 1 else np.empty((parts, *dF.shape), dF.dtype)
     failed = np.zeros(plan.tasks, np.bool_)
-    arguments = G.reshape(-1), I.reshape(-1), sizes, plan.tables, partial.reshape(-1), failed
-    share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), G.dtype))
-    if sizes.parts > 1:
+    arguments = G.ravel(), I.ravel(), *plan.told, partial.ravel(), failed
+    share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(plan.room, G.dtype))
+    if parts > 1:
         with np.errstate(all="ignore"):
             np.sum(partial, axis=0, out=dF)
-    return not failed.any()
+    return plan.way != "inner" or not failed.any()
 
 
 @njit(nogil=True, cache=True)
-def _grad_filters(G, X, sizes, tables, dF, failed, workspace, first, last):
+def _grad_filters(G, X, numbers, arrays, dF, failed, workspace, first, last):
     """Run the tasks first, ..., last - 1: some lines and rows of one group, from one part of the pixels."""
-    lanes = lanes_of(X)
+    lanes, sizes, tables = lanes_of(X), Sizes(*numbers), Tables(*arrays)
     width = VECTORS * lanes
     T, total = tables.taps.size, sizes.channels * tables.taps.size
     G_plane, X_plane = sizes.steps * sizes.columns, sizes.size[0] * sizes.size[1]

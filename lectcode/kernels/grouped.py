@@ -21,13 +21,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 
 from lectcode.kernels import block
 from lectcode.kernels.correlation import Axis, forward_axis, grad_input_axis, no_bias
 from lectcode.kernels.lanewise import ROWS, SUMS, multiply_add_row, multiply_add_rows
 from lectcode.kernels.simd import BYTES, lanes, lanes_of, transpose_to
-from lectcode.kernels.threads import share
+from lectcode.kernels.threads import share, useful
 
 NEAR = 250_000  # bytes of copies that a task works on: they should stay in the second-level cache
 MANY = 64  # products per tap, at most, of a group
@@ -68,13 +68,16 @@ class Plan(NamedTuple):
     """A product, ready to run."""
 
     sizes: Sizes
-    parts: np.ndarray  # rows of (offset in the results, products before, products)
-    pixels: np.ndarray  # for each step: where its first pixel stands in the copy
-    places: np.ndarray  # and where its result
-    taps: np.ndarray  # for each part, channel and tap: how far from a step's first pixel
-    filters: np.ndarray  # for each number of a group's filters: its place in the order of parts, channels and taps
-    inward: np.ndarray  # for each pixel of the source: its place in the copy
-    outward: np.ndarray  # for each pixel of the result: its place among the results
+    # What the loops are told: the sizes as a plain tuple, and tables, in this order those that they need of
+    #   parts: rows of (offset in the results, products before, products)
+    #   pixels: for each step, where its first pixel stands in the copy
+    #   places: and where its result
+    #   taps: for each part, channel and tap, how far from a step's first pixel
+    #   filters: for each number of a group's filters, its place in the order of parts, channels and taps
+    #   inward: for each pixel of the source, its place in the copy
+    #   outward: for each pixel of the result, its place among the results
+    told: tuple
+    room: int  # numbers in the workspace of a thread
     tasks: int
     work: int
 
@@ -96,21 +99,24 @@ def chooses(geometry, rows, channels, dtype):
 def forward(I, F, B, geometry, O):
     """Write the convolution of I with F, plus B, into O."""
     rows, channels = F.shape[0] // geometry.groups, F.shape[1]
-    _run(I, F, B, plan_forward(I.shape[0], rows, channels, geometry, I.itemsize, get_num_threads()), O)
+    _run(I, F, B, plan_forward(len(I), rows, channels, geometry, I.itemsize, _threads(I, F, O)), O)
 
 
 def grad_input(G, F, geometry, dI):
     """Write the gradient of the input into dI; `gemm` takes care of an F that is not finite."""
     rows, channels = F.shape[1], F.shape[0] // geometry.groups
-    plan = plan_grad_input(G.shape[0], rows, channels, geometry, G.itemsize, get_num_threads())
+    plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(G, F, dI))
     _run(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
+def _threads(X, F, O):
+    """Return how many threads may be worth their while; half of the lanes may be idle."""
+    return useful(2 * (O.size * (F.size // O.shape[1]) + MOVED * (X.size + O.size)))
+
+
 def _run(X, F, D, plan, O):
-    sizes = plan.sizes
-    tables = plan.parts, plan.pixels, plan.places, plan.taps, plan.filters, plan.inward, plan.outward
-    arguments = X.reshape(-1), F.reshape(-1), D, tuple(sizes), *tables, O.reshape(-1)
-    share(_correlate, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), X.dtype))
+    arguments = X.ravel(), F.ravel(), D, *plan.told, O.ravel()
+    share(_correlate, plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
 
 
 @njit(nogil=True, cache=True)
@@ -302,10 +308,9 @@ def _plan(N, rows, channels, y: Axis, x: Axis, geometry, filters, itemsize, thre
     )
     moved = N * blocks * L * (channels * y.size * x.size + rows * y.result * x.result)
     multiplied = N * blocks * L * rows * y.steps * x.steps * taps.size
-    return Plan(
-        *(sizes, np.array(parts), pixels * L, places * L, taps * L, order * L, inward * L, outward * L),
-        *(N * blocks * bands, multiplied + MOVED * moved),
-    )
+    tables = np.array(parts), pixels * L, places * L, taps * L, order * L, inward * L, outward * L
+    tasks, work = N * blocks * bands, multiplied + MOVED * moved
+    return Plan(sizes, (tuple(sizes), *tables), sum(workspace), tasks, work)
 
 
 def _up(number):
@@ -316,12 +321,11 @@ def _up(number):
 def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
     plan = plan_grad_filters(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize)
-    sizes = plan.sizes
-    partial = dF if sizes.shares == 1 else np.empty((sizes.shares, *dF.shape), dF.dtype)
-    tables = plan.pixels, plan.taps, plan.filters, plan.inward, plan.outward
-    arguments = G.reshape(-1), I.reshape(-1), tuple(sizes), *tables, partial.reshape(-1)
-    share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(sum(sizes.workspace), G.dtype))
-    if sizes.shares > 1:
+    shares = plan.sizes.shares
+    partial = dF if shares == 1 else np.empty((shares, *dF.shape), dF.dtype)
+    arguments = G.ravel(), I.ravel(), *plan.told, partial.ravel()
+    share(_grad_filters, plan.tasks, plan.work, *arguments, workspace=(plan.room, G.dtype))
+    if shares > 1:
         with np.errstate(all="ignore"):
             np.sum(partial, axis=0, out=dF)
 
@@ -331,16 +335,18 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
     """Return the plan of the gradient of the filters, whatever the number of threads: it says what is added first."""
     plan = plan_forward(N, rows, channels, geometry, itemsize, TASKS)
     sizes, L = plan.sizes, BYTES // itemsize
+    _, _, pixels, _, taps, _, inward, _ = plan.told
     blocks = -(-geometry.groups // L)
     shares = min(N * sizes.bands, -(-TASKS // blocks))
-    K = plan.taps.size
-    taps = plan.taps[np.arange(_up(K)).clip(max=K - 1)]  # the last sums may be of one tap, and not be used
+    K = taps.size
+    taps = taps[np.arange(_up(K)).clip(max=K - 1)]  # the last sums may be of one tap, and not be used
     filters = (np.arange(rows)[:, None] * taps.size + np.arange(K)).reshape(-1) * L
     steps = sizes.band * sizes.columns
     workspace = sizes.workspace[0], rows * steps * L, rows * taps.size * L, L
     dense = np.arange(max(steps, taps.size)) * L
     sizes = sizes._replace(shares=shares, results=steps * L, workspace=workspace)
-    return plan._replace(sizes=sizes, taps=taps, filters=filters, outward=dense, tasks=blocks * shares)
+    told = tuple(sizes), pixels, taps, filters, inward, dense
+    return Plan(sizes, told, sum(workspace), blocks * shares, plan.work)
 
 
 @njit(nogil=True, cache=True)

@@ -21,6 +21,7 @@ from numba import njit
 
 from lectcode.kernels import direct
 from lectcode.kernels.correlation import Sizes, forward_axis
+from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import pad_plane
 from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
@@ -141,10 +142,10 @@ def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
     rows, channels = dF.shape[0] // geometry.groups, dF.shape[1]
     sizes, lines, workspace = plan_grad_filters(G.shape[0], rows, channels, geometry, G.itemsize)
-    arguments = G.reshape(-1), I.reshape(-1), sizes, lines, dF.reshape(-1)
+    arguments = G.ravel(), I.ravel(), sizes, lines, dF.ravel()
     tasks, work = geometry.groups * channels, G.size * dF[:1].size
     share(_grad_filters, tasks, work, *arguments, workspace=(workspace, G.dtype))
-    if not np.isfinite(dF).all():
+    if not finite(dF):
         direct.grad_filters(G, I, geometry, dF)
 
 

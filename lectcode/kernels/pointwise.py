@@ -44,8 +44,7 @@ def _run(X, F, D, rows, channels, row, column, O):
     pixels = X.shape[2] * X.shape[3]
     tiles = max(pixels // TILE, 1)
     tasks, work = X.size // (channels * pixels) * tiles, X.size * (rows + READ)
-    X, F, O = X.reshape(-1), F.reshape(-1), O.reshape(-1)
-    share(_correlate, tasks, work, X, F, D, rows, channels, row, column, pixels, tiles, O)
+    share(_correlate, tasks, work, X.ravel(), F.ravel(), D, rows, channels, row, column, pixels, tiles, O.ravel())
 
 
 @njit(nogil=True, cache=True)
@@ -96,8 +95,8 @@ def grad_filters(G, I, geometry, dF):
     shares = min(units, TASKS)
     partial = dF if shares == 1 else np.empty((shares, *dF.shape), dF.dtype)
     tasks, work = geometry.groups * shares, I.size * (rows + READ)
-    arguments = G.reshape(-1), I.reshape(-1), geometry.groups, rows, channels, pixels, units // N, shares, units
-    share(_grad_filters, tasks, work, *arguments, partial.reshape(-1))
+    arguments = G.ravel(), I.ravel(), geometry.groups, rows, channels, pixels, units // N, shares, units
+    share(_grad_filters, tasks, work, *arguments, partial.ravel())
     if shares > 1:
         with np.errstate(all="ignore"):
             np.sum(partial, axis=0, out=dF)

@@ -1,4 +1,13 @@
-"""Max and average pooling. The images arrive as planes: (N, C, H, W) read as (N C, H, W)."""
+"""Max and average pooling. The images arrive as planes: (N, C, H, W) read as (N C, H, W).
+
+Which loops serve depends on the number of planes, the geometry and the dtype. It is chosen once for each of these, and
+kept: a small layer takes no longer than the choice. So are the tasks, their work, the workspace, and what the loops are
+told between their inputs and their output.
+"""
+
+from functools import lru_cache
+
+import numpy as np
 
 from lectcode.kernels import abreast, average, maximum, plain, quarters, threes, whole, winners
 from lectcode.kernels.simd import lanes
@@ -7,7 +16,8 @@ from lectcode.kernels.threads import share
 
 def planes(array):
     """View (N, C, H, W) as (N C, H, W) without copying."""
-    return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
+    N, C, H, W = array.shape
+    return array.reshape(N * C, H, W)
 
 
 def work(geometry, count, pixel, tap):
@@ -30,72 +40,85 @@ def abreast_applies(count, dtype):
 
 def max_forward(I, geometry, O):
     """Write the largest value of each window into O."""
-    X, Y = planes(I), planes(O)
-    if abreast_applies(len(X), X.dtype):
-        _forward_abreast(X, None, True, geometry, Y)
-        return
-    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    kernel = maximum.forward if dense(geometry) else plain.max_forward
-    share(kernel, len(X), work(geometry, len(X), 4, 0), X, *window, Y)
+    X = planes(I)
+    kernel, tasks, weight, told, workspace = max_forward_loops(len(X), geometry, X.dtype)
+    share(kernel, tasks, weight, X, *told, planes(O), workspace=workspace)
 
 
 def max_backward(G, I, geometry, dI):
     """Write into dI the sum of G over the windows that each pixel wins."""
-    g, X, d = planes(G), planes(I), planes(dI)
-    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    if quarters.applies(geometry, X.dtype):
-        share(quarters.backward, len(X), work(geometry, len(X), 8, 0), g, X, d)
-    elif whole.applies(geometry, X.dtype):
-        share(whole.max_backward, len(X), work(geometry, len(X), 4, 0), g, X, d)
-    elif threes.applies(geometry, X.dtype):
-        kernel, arguments = threes.backward(geometry, X.dtype)
-        share(kernel, len(X), work(geometry, len(X), 8, 0), g, X, *arguments, d)
-    elif not abreast_applies(len(X), X.dtype):
-        share(plain.max_backward, len(X), work(geometry, len(X), 16, 0), g, X, *window, d)
-    else:
-        count = lanes(X.dtype)
-        rows, room = winners.room(geometry, count)
-        arguments = g, X, *window, rows, d
-        weight = work(geometry, len(X), 10, 2)
-        share(winners.backward, -(-len(X) // count), weight, *arguments, workspace=(room, f"i{X.itemsize}"))
+    X = planes(I)
+    kernel, tasks, weight, told, workspace = max_backward_loops(len(X), geometry, X.dtype)
+    share(kernel, tasks, weight, planes(G), X, *told, planes(dI), workspace=workspace)
 
 
 def avg_forward(I, divisors, geometry, O):
     """Write the sum of each window, divided by its divisor, into O."""
-    X, Y = planes(I), planes(O)
-    if abreast_applies(len(X), X.dtype):
-        _forward_abreast(X, divisors, False, geometry, Y)
-        return
-    window = geometry.kernel_size, geometry.stride, geometry.before
-    share(average.forward, len(X), work(geometry, len(X), 8, 0), X, divisors, *window, Y)
+    X = planes(I)
+    kernel, tasks, weight, told, workspace = avg_forward_loops(len(X), geometry, X.dtype)
+    share(kernel, tasks, weight, X, divisors, *told, planes(O), workspace=workspace)
 
 
 def avg_backward(G, divisors, geometry, dI):
     """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
-    g, d = planes(G), planes(dI)
-    if whole.applies(geometry, d.dtype):
-        share(whole.avg_backward, len(d), work(geometry, len(d), 2, 0), g, divisors, d)
-        return
-    if abreast_applies(len(d), d.dtype):
-        _backward_abreast(g, divisors, geometry, d)
-        return
+    d = planes(dI)
+    kernel, tasks, weight, told, workspace = avg_backward_loops(len(d), geometry, d.dtype)
+    share(kernel, tasks, weight, planes(G), divisors, *told, d, workspace=workspace)
+
+
+@lru_cache(1024)
+def max_forward_loops(count, geometry, dtype):
+    """Choose how to find the largest values."""
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    if abreast_applies(count, dtype):
+        rows, room = abreast.forward_room(geometry, lanes(dtype))
+        return abreast.forward, *_groups(geometry, count, dtype, 8, 2), (None, True, *window, rows), (room, dtype)
+    kernel = maximum.forward if dense(geometry) else plain.max_forward
+    return kernel, count, work(geometry, count, 4, 0), window, None
+
+
+@lru_cache(1024)
+def max_backward_loops(count, geometry, dtype):
+    """Choose how to give G to the winners."""
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    if quarters.applies(geometry, dtype):
+        return quarters.backward, count, work(geometry, count, 8, 0), (), None
+    if whole.applies(geometry, dtype):
+        return whole.max_backward, count, work(geometry, count, 4, 0), (), None
+    if threes.applies(geometry, dtype):
+        kernel, told = threes.backward(geometry, dtype)
+        return kernel, count, work(geometry, count, 8, 0), told, None
+    if abreast_applies(count, dtype):
+        rows, room = winners.room(geometry, lanes(dtype))
+        integers = np.dtype(f"i{dtype.itemsize}")
+        return winners.backward, *_groups(geometry, count, dtype, 10, 2), (*window, rows), (room, integers)
+    return plain.max_backward, count, work(geometry, count, 16, 0), window, None
+
+
+@lru_cache(1024)
+def avg_forward_loops(count, geometry, dtype):
+    """Choose how to sum up windows."""
+    if abreast_applies(count, dtype):
+        window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+        rows, room = abreast.forward_room(geometry, lanes(dtype))
+        return abreast.forward, *_groups(geometry, count, dtype, 8, 2), (False, *window, rows), (room, dtype)
     window = geometry.kernel_size, geometry.stride, geometry.before
-    share(average.backward, len(d), work(geometry, len(d), 8, 0), g, divisors, *window, d)
+    return average.forward, count, work(geometry, count, 8, 0), window, None
 
 
-def _forward_abreast(X, divisors, largest, geometry, Y):
-    count = lanes(X.dtype)
-    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    rows, room = abreast.forward_room(geometry, count)
-    arguments = X, divisors, largest, *window, rows, Y
-    weight = work(geometry, len(X), 8, 2)
-    share(abreast.forward, -(-len(X) // count), weight, *arguments, workspace=(room, X.dtype))
+@lru_cache(1024)
+def avg_backward_loops(count, geometry, dtype):
+    """Choose how to give G to all pixels of a window."""
+    if whole.applies(geometry, dtype):
+        return whole.avg_backward, count, work(geometry, count, 2, 0), (), None
+    if abreast_applies(count, dtype):
+        window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+        rows, room = abreast.backward_room(geometry, lanes(dtype))
+        return abreast.backward, *_groups(geometry, count, dtype, 12, 3), (*window, rows), (room, dtype)
+    window = geometry.kernel_size, geometry.stride, geometry.before
+    return average.backward, count, work(geometry, count, 8, 0), window, None
 
 
-def _backward_abreast(g, divisors, geometry, d):
-    count = lanes(d.dtype)
-    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
-    rows, room = abreast.backward_room(geometry, count)
-    arguments = g, divisors, *window, rows, d
-    weight = work(geometry, len(d), 12, 3)
-    share(abreast.backward, -(-len(d) // count), weight, *arguments, workspace=(room, d.dtype))
+def _groups(geometry, count, dtype, pixel, tap):
+    """Return the tasks of planes abreast, each of as many as a vector has lanes, and their work."""
+    return -(-count // lanes(dtype)), work(geometry, count, pixel, tap)

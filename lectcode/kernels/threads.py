@@ -31,6 +31,12 @@ def worth(work):
     return work // WORTH_A_THREAD
 
 
+def useful(work):
+    """Return how many threads so much work may have. To ask Numba how many there are takes 1 us: not for a little."""
+    threads = worth(work)
+    return min(threads, get_num_threads()) if threads > 1 else 1
+
+
 def share(kernel, tasks, work, *arguments, workspace=None):
     """Run kernel(*arguments, first, last) so that the ranges [first, last) cover range(tasks).
 
@@ -38,9 +44,7 @@ def share(kernel, tasks, work, *arguments, workspace=None):
     `numba.set_num_threads`, by default one per core. With workspace=(size, dtype), each thread lends the kernel an
     array of its own before `first`; what it holds is finite or left from earlier calls.
     """
-    threads = min(tasks, worth(work))
-    if threads > 1:
-        threads = min(threads, get_num_threads())
+    threads = min(tasks, useful(work))
     if threads <= 1:
         _run(kernel, arguments, workspace, 0, tasks)
         return
@@ -72,7 +76,7 @@ def _run(kernel, arguments, workspace, first, last):
 
 def lend(size, dtype):
     """Return an aligned array that belongs to the calling thread until its next call."""
-    wanted = size * np.dtype(dtype).itemsize
+    wanted = size * dtype.itemsize
     memory = getattr(_thread, "memory", None)
     if memory is None or memory.size < wanted:
         memory = np.zeros(wanted + ALIGNMENT, np.uint8)
@@ -80,4 +84,4 @@ def lend(size, dtype):
         memory = memory[start : start + wanted]
         if wanted <= KEPT:
             _thread.memory = memory
-    return memory[:wanted].view(dtype)
+    return np.ndarray(size, dtype, memory)
