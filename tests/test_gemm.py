@@ -6,8 +6,8 @@ import pytest
 
 from lectcode import shapes
 from lectcode.kernels import correlation, direct, gemm, prefetch, threads
-from lectcode.kernels.block import ROWS
-from lectcode.kernels.simd import within
+from lectcode.kernels.block import ROWS, VECTORS
+from lectcode.kernels.simd import lanes, within
 
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
 CASES = {
@@ -30,6 +30,7 @@ CASES = {
     "one window": (4, 6, (3, 5), 19, (3, 5), 1, 0, 1, 1),
     "many filters, images in a tile": (5, 12, (7, 7), 130, (3, 3), 2, 1, 1, 1),
     "rows in bands": (1, 8, (40, 33), 8, (3, 3), 1, 1, 1, 1),
+    "large planes": (2, 3, (41, 43), ROWS + 1, (3, 2), 1, 1, 1, 1),
 }
 
 
@@ -49,9 +50,10 @@ def problem(case, dtype):
 @pytest.fixture(params=["packed", "packed without padding", "copied", "copied in small bands"])
 def divided(request, monkeypatch):
     """Divide even little work, and read the source either way, and the filters of a gradient; a second cache that holds
-    next to nothing makes bands of few rows.
+    next to nothing makes bands of few rows. Without padding, all planes count as large.
     """
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(correlation, "LARGE", 1 if request.param == "packed without padding" else 10**9)
     monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
 
     def way(y, x, gradient):
@@ -103,6 +105,20 @@ def test_few_filters(monkeypatch, number, stride, size, dtype):
     monkeypatch.setattr(correlation, "FEW", 6)
     monkeypatch.setitem(CASES, "few filters", (2, number, size, number, (3, 3), stride, 1, 1, 1))
     test_exact_with_any_number_of_threads("few filters", dtype)
+
+
+def test_stripes_are_long_on_large_planes():
+    """If one panel has all rows, and the source is packed."""
+
+    def tiles(channels, size, kernel=1, rows=ROWS):
+        geometry = shapes.conv_geometry(channels, (size, size), (rows, channels, kernel, kernel), 1, kernel // 2, 1, 1)
+        sizes = correlation.plan_forward(8, rows, channels, geometry, 4, 1).sizes
+        return sizes.stripe // (VECTORS * lanes(np.float32))
+
+    assert tiles(correlation.DEPTH, 91) == correlation.LONG
+    assert tiles(correlation.DEPTH, 90) == correlation.TILES
+    assert tiles(correlation.DEPTH + 1, 91) == correlation.TILES
+    assert tiles(3, 112, kernel=3, rows=1) == correlation.TILES  # `narrow` copies the source
 
 
 def plan_of(case, threads=1):

@@ -23,6 +23,9 @@ from lectcode.kernels.threads import worth
 DEPTH = 192  # rows of a panel
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
+# On large planes it is more: a stripe is written to each of them, and memory takes long pieces faster. But the panel,
+# of all rows then, must leave room in the second-level cache.
+LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
 READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
@@ -96,6 +99,7 @@ class Sizes(NamedTuple):
     extent: tuple  # of a padded phase
     plane: int  # from one channel to the next
     line: int  # from one step to the next
+    stripe: int  # pixels whose panel is multiplied by all filters
     O_plane: int
     O_row: int  # from one step to the next
     O_column: int
@@ -330,7 +334,8 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradien
         (np.arange(channels)[:, None] * column + places[first : first + count]).reshape(-1)
         for *_, first, count in parts
     ]
-    stripe = TILES * tile
+    long = not padded and K <= DEPTH and steps * columns >= LARGE
+    stripe = (LONG if long else TILES) * tile
     workspace = (
         -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else (min(DEPTH, K) + 1) * stripe,
         -(-(-(-blocks // splits) * block * stripe + lanes) // tile) * tile,
@@ -355,6 +360,7 @@ def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradien
         extent,
         plane,
         line,
+        stripe,
         y.result * x.result,
         O_row,
         O_column,

@@ -22,7 +22,6 @@ from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, mult
 from lectcode.kernels.correlation import (
     DEPTH,
     SECOND_LEVEL,
-    TILES,
     Sizes,
     no_bias,
     one_window,
@@ -117,8 +116,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)
     width = VECTORS * lanes
-    stripe = TILES * width
-    block = sizes.block
+    stripe, block = sizes.stripe, sizes.block
     blocks = (sizes.rows + block - 1) // block
     image_distance = sizes.channels * sizes.plane
     if not sizes.padded:
