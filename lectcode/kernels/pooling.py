@@ -82,12 +82,12 @@ def max_backward_loops(count, geometry, dtype):
     """Choose how to give G to the winners."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     if quarters.applies(geometry, dtype):
-        return quarters.backward, count, work(geometry, count, 8, 0), (), None
+        return quarters.backward, count, work(geometry, count, 6, 0), (), None
     if whole.applies(geometry, dtype):
-        return whole.max_backward, count, work(geometry, count, 4, 0), (), None
+        return whole.max_backward, count, work(geometry, count, 6, 0), (), None
     if threes.applies(geometry, dtype):
         kernel, told = threes.backward(geometry, dtype)
-        return kernel, count, work(geometry, count, 8, 0), told, None
+        return kernel, count, work(geometry, count, 5, 2), told, None
     if abreast_applies(count, dtype):
         rows, room = winners.room(geometry, lanes(dtype))
         integers = np.dtype(f"i{dtype.itemsize}")
