@@ -1,6 +1,6 @@
 """Each way through the kernels of pooling: against the definition, and against one another."""
 
-from itertools import product
+from itertools import cycle, product
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from lectcode.kernels import (
     pooling,
     quarters,
     simd,
+    small,
     threes,
     threes_long,
     threes_short,
@@ -62,10 +63,11 @@ def chosen_anew():
 
 @pytest.fixture(params=["abreast", "one by one", "in registers"])
 def route(request, monkeypatch):
-    """Send all floats one way, however many planes there are; `in registers` only windows of 3 x 3 pixels."""
+    """Send all floats one way, however many planes there are; `in registers` only small windows."""
     if request.param == "in registers" and simd.BYTES < 32:
         pytest.skip("needs vectors of at least four numbers")
-    monkeypatch.setattr(threes, "BYTES", 64 if request.param == "in registers" else 0)
+    for kernel in (threes, small):
+        monkeypatch.setattr(kernel, "BYTES", 64 if request.param == "in registers" else 0)
     monkeypatch.setattr(
         pooling, "abreast_applies", lambda count, dtype: dtype.kind == "f" and request.param == "abreast"
     )
@@ -134,7 +136,8 @@ def test_windows_far_larger_than_the_image(dtype):
 def both_ways(monkeypatch, function, *arguments, **keywords):
     """Return what a function computes for planes abreast, and for planes one by one."""
     results = []
-    monkeypatch.setattr(threes, "BYTES", 0)
+    for kernel in (threes, small):
+        monkeypatch.setattr(kernel, "BYTES", 0)
     for together in (True, False):
         monkeypatch.setattr(pooling, "abreast_applies", lambda count, dtype, together=together: together)
         forget()
@@ -390,3 +393,74 @@ def test_the_same_divisors_for_the_same_layer():
     assert not kept.flags.writeable
     assert kept is shapes.divisors(geometry, False, None, np.dtype(np.float32))
     assert kept is not shapes.divisors(geometry, True, None, np.dtype(np.float32))
+
+
+def test_when_windows_are_small(monkeypatch):
+    """At most nine pixels, one or two columns apart, more than half a vector of them in a row that shares no pixels."""
+    monkeypatch.setattr(small, "BYTES", 64)
+    floats = np.dtype(np.float32)
+    W = 2 * lanes(floats)
+    for window in ((2, 2, 1), ((3, 1), (3, 1)), ((2, 3), (3, 2)), ((2, 1), (5, 1), 0, (4, 1))):
+        assert small.applies(shapes.pool_geometry((9, W), *window), floats)
+    for window in ((2, (1, 2)), ((2, 5), 2), (2, (2, 3)), (2, 2, 0, (1, 2)), ((2, 1), (4, 1), 0, (4, 1))):
+        assert not small.applies(shapes.pool_geometry((9, W), *window), floats)
+    assert not small.applies(shapes.pool_geometry((9, W), 2, 2, 1), np.dtype(np.int64))
+    assert not small.applies(shapes.pool_geometry((9, lanes(floats)), 2, (2, 2)), floats)  # half a vector
+    monkeypatch.setattr(small, "BYTES", 32)
+    assert not small.applies(shapes.pool_geometry((9, W), 2, 2, 1), floats)
+
+
+SMALL = [
+    {"kernel_size": (2, 3), "stride": (3, 2)},
+    {"kernel_size": (2, 3), "stride": (2, 2), "padding": ((1, 0), (2, 1)), "ceil_mode": True},
+    {"kernel_size": 2, "stride": 2, "padding": 1},
+    {"kernel_size": (3, 2), "stride": (5, 1), "padding": (2, (0, 1)), "dilation": (2, 1)},
+    {"kernel_size": (1, 3), "stride": (2, 1), "padding": (0, 1)},
+]
+
+
+def check_small(I, window):
+    """Compare planes in the midst of others, which may belong to another thread, with the definition."""
+    geometry = shapes.pool_geometry(I.shape[1:], **window)
+    told, room = small.plan(geometry, lanes(I.dtype))
+    G = integers(np.random.default_rng(1), len(I), *geometry.output_size, dtype=I.dtype)
+    dI, workspace = np.full(I.shape, 7, I.dtype), np.full(room, -1, f"i{I.itemsize}")  # as floats: NaN
+    small.backward(G, I, *told, dI, workspace, 1, len(I) - 1)
+    assert np.all(dI[[0, -1]] == 7)
+    expected = reference.max_pool2d_backward(G[None], I[None], **window)[0]
+    np.testing.assert_array_equal(dI[1:-1], expected[1:-1])
+    dI[-1] = 7
+    small.backward(G, I, *told, dI, workspace, len(I) - 1, len(I))  # after this plane there is nothing
+    np.testing.assert_array_equal(dI[-1], expected[-1])
+
+
+@pytest.mark.parametrize("windows", [small.WINDOWS, 40])
+@pytest.mark.parametrize("window", SMALL)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_windows_in_rows_short_and_long(dtype, window, windows, monkeypatch):
+    """Rows around one and two vectors of windows, and of pixels; bands of a few rows, and more rows than windows."""
+    monkeypatch.setattr(small, "WINDOWS", windows)
+    rng, full = np.random.default_rng(0), lanes(dtype)
+    lengths = {max(count * full + more, 5) for count in (1, 2, 4) for more in (-1, 0, 1, 2)}
+    for W, H in zip(sorted({*lengths, 5}), cycle((5, 8, 11)), strict=False):
+        check_small(few_values(rng, 4, H, W, dtype=dtype), window)
+
+
+@pytest.mark.parametrize("window", SMALL)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_windows_with_special_numbers(dtype, window):
+    """NaN anywhere, also as the last pixel of a window, and -inf, which padding must not beat."""
+    rng, W = np.random.default_rng(0), 2 * lanes(dtype) + 3
+    for numbers in ([np.nan, -np.inf, np.inf, -0.0, 1], [-np.inf], [-np.inf, 1], [-np.inf, -1e30], [0.0, -0.0]):
+        check_small(rng.choice(np.array(numbers, dtype), (5, 9, W)), window)
+    for place in range(9 * W):
+        I = few_values(rng, 3, 9, W, dtype=dtype)
+        I[1].flat[place] = np.nan
+        check_small(I, window)
+
+
+def test_small_windows_of_a_layer():
+    """By the public functions, with odd numbers of planes."""
+    rng = np.random.default_rng(0)
+    for window in SMALL:
+        check_max(few_values(rng, 3, 5, 12, 41, dtype=np.float32), **window)

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lectcode.kernels import abreast, average, maximum, plain, quarters, threes, whole, winners
+from lectcode.kernels import abreast, average, maximum, plain, quarters, small, threes, whole, winners
 from lectcode.kernels.simd import lanes
 from lectcode.kernels.threads import share
 
@@ -84,13 +84,16 @@ def max_backward_loops(count, geometry, dtype):
     if quarters.applies(geometry, dtype):
         return quarters.backward, count, work(geometry, count, 6, 0), (), None
     if whole.applies(geometry, dtype):
-        return whole.max_backward, count, work(geometry, count, 6, 0), (), None
+        return whole.max_backward, count, work(geometry, count, 12, 0), (), None
     if threes.applies(geometry, dtype):
         kernel, told = threes.backward(geometry, dtype)
-        return kernel, count, work(geometry, count, 5, 2), told, None
+        return kernel, count, work(geometry, count, 10, 3), told, None
+    integers = np.dtype(f"i{dtype.itemsize}")
+    if small.applies(geometry, dtype):
+        told, room = small.plan(geometry, lanes(dtype))
+        return small.backward, count, work(geometry, count, 7, 3), told, (room, integers)
     if abreast_applies(count, dtype):
         rows, room = winners.room(geometry, lanes(dtype))
-        integers = np.dtype(f"i{dtype.itemsize}")
         return winners.backward, *_groups(geometry, count, dtype, 10, 2), (*window, rows), (room, integers)
     return plain.max_backward, count, work(geometry, count, 16, 0), window, None
 
