@@ -303,24 +303,27 @@ def test_when_three_by_three_windows_stay_in_registers(monkeypatch):
 
 @pytest.mark.skipif(simd.BYTES < 32, reason="needs vectors of at least four numbers")
 def test_which_rows_of_three_by_three_windows_are_short():
-    """Two planes at once if their windows fit into half of a vector each; of windows one apart one lane stays free."""
+    """Two or four planes at once if their windows fit into a vector; of windows one apart one lane stays free."""
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
         full = lanes(dtype)
-        for stride, padding, W, kernel, paired in (
-            (2, 0, full, threes_short.two_apart, True),
-            (2, 0, full + 1, threes_short.two_apart, None),
-            (2, 1, full - 1, threes_short.two_apart, True),
-            (2, 1, full, threes_short.two_apart, None),
-            (2, 0, 2 * full, threes_short.two_apart, None),
-            (2, 1, 2 * full, threes_long.two_apart, "no argument"),
+        for stride, padding, W, kernel, *more in (
+            (2, 0, full // 2, threes_short.two_apart, True, True),
+            (2, 0, full // 2 + 1, threes_short.two_apart, True, None),
+            (2, 0, full, threes_short.two_apart, True, None),
+            (2, 0, full + 1, threes_short.two_apart, None, None),
+            (2, 1, full - 1, threes_short.two_apart, True, None),
+            (2, 1, full, threes_short.two_apart, None, None),
+            (2, 0, 2 * full, threes_short.two_apart, None, None),
+            (2, 1, 2 * full, threes_long.two_apart),
             (1, 1, full - 1, threes_short.one_apart, None),
-            (1, 1, full, threes_long.one_apart, "no argument"),
-            (1, 0, 3 * full, threes_long.one_apart, "no argument"),
-            (1, ((0, 2), (0, 2)), full, threes_long.one_apart, "no argument"),
+            (1, 1, full, threes_long.one_apart),
+            (1, 0, 3 * full, threes_long.one_apart),
+            (1, ((0, 2), (0, 2)), full, threes_long.one_apart),
         ):
-            found, (_, *more) = threes.backward(shapes.pool_geometry((9, W), 3, stride, padding), dtype)
-            assert found is kernel
-            assert more == ([] if paired == "no argument" else [paired])
+            if W + 2 * max(np.ravel(padding)) >= 3:  # on some hosts half a vector is shorter than a window
+                found, (_, *told) = threes.backward(shapes.pool_geometry((9, W), 3, stride, padding), dtype)
+                assert found is kernel
+                assert told == more
     geometry = shapes.pool_geometry((9, lanes(np.float32) // 2 - 1), 3, 1, 1)
     assert threes.backward(geometry, np.dtype(np.float32)) == (threes_short.one_apart, ((1, 1), True))
 
@@ -330,12 +333,12 @@ def test_which_rows_of_three_by_three_windows_are_short():
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_three_by_three_in_rows_short_and_long(dtype, stride, padding, monkeypatch):
-    """All lengths up to several vectors, with padding that must not win, in odd numbers of planes, alone and paired."""
+    """All lengths up to several vectors, with padding that must not win; one, two or four planes at once, and a rest."""
     monkeypatch.setattr(threes, "BYTES", 64)
     rng, keywords = np.random.default_rng(0), {"kernel_size": 3, "stride": stride, "padding": padding}
     for W in range(3, 3 * lanes(dtype) + 2):
         for H in (3 + W % 2, 6 + W % 3):
-            I = few_values(rng, 3, 1, H, W, dtype=dtype)
+            I = few_values(rng, 5 + (W + H) % 3, 1, H, W, dtype=dtype)
             I[I < 0] = -np.inf
             for ceil_mode in (False, True):
                 check_max(I, ceil_mode=ceil_mode, **keywords)
@@ -412,10 +415,11 @@ def test_when_windows_are_small(monkeypatch):
 
 SMALL = [
     {"kernel_size": (2, 3), "stride": (3, 2)},
-    {"kernel_size": (2, 3), "stride": (2, 2), "padding": ((1, 0), (2, 1)), "ceil_mode": True},
+    {"kernel_size": (2, 4), "stride": (2, 2), "padding": ((1, 0), (2, 1)), "ceil_mode": True},
     {"kernel_size": 2, "stride": 2, "padding": 1},
     {"kernel_size": (3, 2), "stride": (5, 1), "padding": (2, (0, 1)), "dilation": (2, 1)},
     {"kernel_size": (1, 3), "stride": (2, 1), "padding": (0, 1)},
+    {"kernel_size": (3, 1), "stride": (3, 1)},
 ]
 
 
@@ -424,7 +428,8 @@ def check_small(I, window):
     geometry = shapes.pool_geometry(I.shape[1:], **window)
     told, room = small.plan(geometry, lanes(I.dtype))
     G = integers(np.random.default_rng(1), len(I), *geometry.output_size, dtype=I.dtype)
-    dI, workspace = np.full(I.shape, 7, I.dtype), np.full(room, -1, f"i{I.itemsize}")  # as floats: NaN
+    dI = np.full(I.shape, 7, I.dtype)
+    workspace = np.random.default_rng(2).choice(np.array([-1, 1], f"i{I.itemsize}"), room)  # as floats: NaN and 1e-45
     small.backward(G, I, *told, dI, workspace, 1, len(I) - 1)
     assert np.all(dI[[0, -1]] == 7)
     expected = reference.max_pool2d_backward(G[None], I[None], **window)[0]

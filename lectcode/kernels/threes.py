@@ -40,4 +40,6 @@ def backward(geometry, dtype):
     if places > lanes(dtype):
         return threes_long.one_apart if apart == 1 else threes_long.two_apart, (before,)
     paired = True if 2 * places <= lanes(dtype) else None
-    return threes_short.one_apart if apart == 1 else threes_short.two_apart, (before, paired)
+    if apart == 1:
+        return threes_short.one_apart, (before, paired)
+    return threes_short.two_apart, (before, paired, True if 4 * places <= lanes(dtype) else None)
