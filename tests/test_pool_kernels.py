@@ -333,7 +333,7 @@ def test_which_rows_of_three_by_three_windows_are_short():
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_three_by_three_in_rows_short_and_long(dtype, stride, padding, monkeypatch):
-    """All lengths up to several vectors, with padding that must not win; one, two or four planes at once, and a rest."""
+    """All lengths up to several vectors, with padding that must not win; 1, 2 or 4 planes at once, and a rest."""
     monkeypatch.setattr(threes, "BYTES", 64)
     rng, keywords = np.random.default_rng(0), {"kernel_size": 3, "stride": stride, "padding": padding}
     for W in range(3, 3 * lanes(dtype) + 2):
