@@ -160,7 +160,7 @@ def backward(G, I, S_h, D_h, before, down, along, apart, frame_of, lines_of, dI,
             x, corner, row = frame, 0, width
             bad = _frame(images, begin, H, W, frame, P_h * width + P_w, width)
         for p in range(begin + bare * W, end, lanes):
-            store_where(d, p, splat(d.dtype.type(0)), between(d, 0, end - p))
+            store_where(d, p, splat(d.dtype.type(0)), between(d, 0, min(end - p, lanes)))
         for h in range(0, H_out, band):
             rows, u, q = min(band, H_out - h), h * S_h, (plane * H_out + h) * W_out
             p = corner + u * row
