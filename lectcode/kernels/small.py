@@ -24,12 +24,13 @@ from lectcode.kernels.simd import (
     but,
     choose,
     equal,
-    every_2,
+    evens,
     lanes,
     lanes_of,
     larger,
     load,
     load_where,
+    odds,
     same,
     splat,
     store,
@@ -99,11 +100,17 @@ def _find(x, p, step, row, rows, W_out, down, along, apart, G, q, winners, share
     for _ in range(rows):
         for w in range(0, W_out, lanes):
             corner = p + w * len(apart)
-            value, winner = load(x, corner) if len(apart) == 1 else every_2(x, corner), splat(number(0))
+            value = load(x, corner) if len(apart) == 1 else evens(load(x, corner), load(x, corner + lanes))
+            winner = splat(number(0))
             previous = value
             for k in range(1, len(down) * K_w):
                 pixel = corner + k // K_w * row + k % K_w
-                pixels = load(x, pixel) if len(apart) == 1 else every_2(x, pixel)
+                if len(apart) == 1:
+                    pixels = load(x, pixel)
+                elif k % K_w % 2 == 0:
+                    pixels = evens(load(x, pixel), load(x, pixel + lanes))
+                else:  # the pixels beside those before: LLVM loads both once
+                    pixels = odds(load(x, pixel - 1), load(x, pixel - 1 + lanes))
                 if k % 2 == 1 or k == len(down) * K_w - 1:  # one comparison for two
                     nan = nan | undefined(previous, pixels)
                 later = larger(pixels, value)
