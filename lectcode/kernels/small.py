@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import plain
+from lectcode.kernels.maximum import frame_of
 from lectcode.kernels.simd import (
     BYTES,
     anywhere,
@@ -62,10 +63,11 @@ def plan(geometry, lanes):
     """Return what the kernel is told between I and dI, and how many numbers the workspace must hold."""
     (H, W), (H_out, W_out), (P_h, P_w) = geometry.input_size, geometry.output_size, geometry.before
     (K_h, K_w), (S_h, S_w), D_h = geometry.kernel_size, geometry.stride, geometry.dilation[0]
-    height, width = max(P_h + H, (H_out - 1) * S_h + (K_h - 1) * D_h + 1), max(P_w + W, (W_out - 1) * S_w + K_w)
+    covered = frame_of(geometry.output_size, geometry.kernel_size, geometry.stride, geometry.dilation)
+    height, width = max(P_h + H, covered[0]), max(P_w + W, covered[1])
     framed = (height, width) != (H, W)
-    covered = {h * S_h - P_h + k * D_h for h in range(H_out) for k in range(K_h)}
-    bare = next((u for u in range(H) if u not in covered), H)  # the first row without windows
+    rows = {h * S_h - P_h + k * D_h for h in range(H_out) for k in range(K_h)}
+    bare = next((u for u in range(H) if u not in rows), H)  # the first row without windows
     # a line has a vector for each of the windows, and for each of the pixels, and on the left what the first ones ask
     vectors = max(-(-W_out // lanes), -(-(P_w + W) // (S_w * lanes)))
     left = (K_w - 1) // S_w
@@ -150,10 +152,10 @@ def _write(winners, shares, q, line, u, S_h, D_h, rows, down, along, apart, d, b
 
 
 @njit(nogil=True, cache=True)
-def backward(G, I, S_h, D_h, before, down, along, apart, frame_of, lines_of, dI, workspace, first, last):
+def backward(G, I, S_h, D_h, before, down, along, apart, framing, banding, dI, workspace, first, last):
     """Write the gradients of planes first, ..., last - 1. The workspace holds integers as wide."""
     (H, W), (H_out, W_out), (P_h, P_w) = I.shape[1:], G.shape[1:], before
-    (width, beyond, framed, bare), (left, line, band) = frame_of, lines_of
+    (width, beyond, framed, bare), (left, line, band) = framing, banding
     gradients, images, d, lanes = G.reshape(-1), I.reshape(-1), dI.reshape(-1), lanes_of(I)
     winners, rest = workspace[: band * line], workspace[band * line :].view(dI.dtype)
     shares, frame = rest[: band * line], rest[band * line :]
