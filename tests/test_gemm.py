@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lectcode import shapes
-from lectcode.kernels import correlation, direct, gemm, prefetch, threads
+from lectcode.kernels import axes, correlation, direct, gemm, prefetch, threads
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import lanes, within
 
@@ -57,7 +57,7 @@ def divided(request, monkeypatch):
     monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
 
     def way(y, x, gradient):
-        without = correlation._without_padding if gradient else lambda axis: axis
+        without = axes.without_padding if gradient else lambda axis: axis
         yield {
             "packed": (y, x, False),
             "packed without padding": (without(y), without(x), False),
@@ -164,7 +164,7 @@ def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
 
     def parts_of(plan, size, dilation):
         geometry = shapes.conv_geometry(512, (size, size), (512, 512, 3, 3), 1, dilation, dilation, 1)
-        return plan(1, 512, 512, geometry, 4, 1).parts
+        return plan(1, 512, 512, geometry, 4, 1).told[1]
 
     parts = parts_of(correlation.plan_grad_input, 28, 4)
     products = sum((bottom - top) * (right - left) * taps for top, bottom, left, right, *_, taps in parts)

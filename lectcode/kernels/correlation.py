@@ -1,21 +1,18 @@
-"""The convolution and the gradient of its input as one product: which pixels meet which filter elements, and where.
+"""The convolution and the gradient of its input as one product, planned: its tasks, and where their numbers are.
 
-Along one axis, step m of the product meets the source at the padded rows m S + shift, one for each tap k. For the
-convolution the steps are the output rows h, and the shift of tap k is k D.
-
-For the gradient of the input, row u = x + P of dI_pad has the terms with u = h S + k D. Let u = m S + a with 0 <= a <
-S: only taps with k D = a + j S contribute, and h = m - j. So for each remainder a the rows x = m S + a - P of dI are a
-correlation of stride 1 of G, with every S-th tap of the turned filters: one "part" of the product for each a.
+The product runs over two axes, which `lectcode.kernels.axes` makes: for each step down and across, each row of the
+product adds what its filter elements meet there in all channels of the source.
 """
 
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
+from lectcode.kernels.axes import Axis, forward_axes, grad_input_axes, without_padding
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import worth
@@ -32,46 +29,6 @@ PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vect
 WORTH_PACKING, SMALL = 10_000, 2**21  # pixels that use packed filters, and bytes of these: each thread packs its own
 FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
 SECOND_LEVEL = 400_000  # bytes of filters, or of padded input that a task copies, that stay in the second-level cache
-
-
-class Axis(NamedTuple):
-    """One axis of a product. A part is (first step, end, result's row of step 0, [(tap, shift, phase), ...])."""
-
-    size: int  # of the source
-    corner: int  # the source's row that step 0 meets with shift 0 and phase 0; negative in the padding
-    stride: int  # from one step to the next in the source
-    phases: int  # rows of the source between two steps that are ever met
-    steps: int
-    reach: int  # steps that a window looks ahead
-    scale: int  # rows of the result from one step to the next
-    result: int  # its size
-    parts: list
-
-    @property
-    def last(self):
-        """The last padded row that any step meets, counted from the corner."""
-        ahead = max((shift * self.stride + phase for *_, taps in self.parts for _, shift, phase in taps), default=0)
-        return (self.steps - 1) * self.stride + ahead
-
-
-def forward_axis(size, K, S, D, before, outputs):
-    """Return the axis of a convolution."""
-    taps = [(k, k * D // S, k * D % S) for k in range(K)]
-    span = (K - 1) * D
-    return Axis(size, -before, S, min(S, span + 1), outputs, span // S, 1, outputs, [(0, outputs, 0, taps)])
-
-
-def grad_input_axis(size, K, S, D, before, outputs):
-    """Return the axis of the gradient of the input."""
-    reach = (K - 1) * D // S
-    first = -(-(before - S + 1) // S)  # the smallest m of any part
-    parts = []
-    for a in range(S):
-        begin, end = -((a - before) // S), -((a - before - size) // S)
-        taps = [(k, reach - (k * D - a) // S, 0) for k in range(K) if k * D % S == a]
-        parts.append((begin - first, end - first, first * S + a - before, taps))
-    steps = max(end for _, end, _, _ in parts)
-    return Axis(outputs, first - reach, 1, 1, steps, reach, S, size, parts)
 
 
 class Sizes(NamedTuple):
@@ -103,6 +60,7 @@ class Sizes(NamedTuple):
     O_plane: int
     O_row: int  # from one step to the next
     O_column: int
+    taps: int  # filter elements that some part has
     filters: tuple  # distances in F of two rows of the product, two channels, two groups
     A_packed: bool  # each thread packs the filters of its tasks: what another writes takes long to read
     A_row: int  # from one row of the product to the next in what the micro-kernel reads
@@ -139,10 +97,10 @@ class Plan(NamedTuple):
     """A product, ready to run."""
 
     sizes: Sizes
-    parts: np.ndarray  # rows of (first step, end, first column, end, start in O, taps before, taps)
-    # What the loops are told: the sizes as a plain tuple, the parts; for each part, channel and tap where the source's
-    # line begins, and where the filters' column; for each part and tap the first row and the end, the first column and
-    # the end, that exist; all filter elements, part after part.
+    # What the loops are told: the sizes as a plain tuple; for each part (first step, end, first column, end, start in
+    # O, taps before, taps); for each part, channel and tap where the source's line begins, and where the filters'
+    # column; for each part and tap the first row and the end, the first column and the end, that exist; all filter
+    # elements, part after part.
     told: tuple
     room: int  # numbers in the workspace of a thread
     tasks: int
@@ -150,84 +108,169 @@ class Plan(NamedTuple):
     gaps: bool  # some pixels of the result meet no tap
 
 
+class Problem(NamedTuple):
+    """What a plan is made for."""
+
+    N: int
+    groups: int
+    rows: int  # of the product, per group
+    channels: int  # of the source, per group
+    y: Axis
+    x: Axis
+    itemsize: int
+    # A gradient has no products with padding. A convolution has them, and inf in a filter makes NaN there. The filters
+    # of a gradient stand farther apart in memory.
+    gradient: bool
+
+    @property
+    def lanes(self):
+        """Numbers in a vector."""
+        return BYTES // self.itemsize
+
+    @property
+    def tile(self):
+        """Pixels that the micro-kernel computes at once."""
+        return VECTORS * self.lanes
+
+    @property
+    def block(self):
+        """Rows of the product that it computes at once."""
+        return ROWS if self.rows >= FEW else 1
+
+    @property
+    def blocks(self):
+        """How many blocks the rows of a group are."""
+        return -(-self.rows // self.block)
+
+    @property
+    def pixels(self):
+        """Pixels of an image that are computed for each row of the product."""
+        return self.y.steps * self.x.steps
+
+    @property
+    def width(self):
+        """Steps of a padded line."""
+        return self.x.steps + self.x.reach
+
+    @property
+    def work(self):
+        """Multiply-adds of float32, of which one of float64 takes as long as two."""
+        sums = self.N * self.groups * self.rows * self.channels
+        return sums * self.y.terms * self.x.terms * self.itemsize // 4
+
+
 @lru_cache(512)
 def plan_forward(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of a convolution."""
-    axes = [forward_axis(*axis) for axis in _axes(geometry)]
-    taps = geometry.kernel_size[0] * geometry.kernel_size[1]
+    taps = prod(geometry.kernel_size)
     filters = channels * taps, taps, rows * channels * taps
-    return _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, False)
+    problem = Problem(N, geometry.groups, rows, channels, *forward_axes(geometry), itemsize, gradient=False)
+    return _plan(problem, geometry.kernel_size[1], filters, threads)
 
 
 @lru_cache(512)
 def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of the gradient of the input."""
-    axes = [grad_input_axis(*axis) for axis in _axes(geometry)]
-    taps = geometry.kernel_size[0] * geometry.kernel_size[1]
+    taps = prod(geometry.kernel_size)
     filters = taps, rows * taps, rows * channels * taps
-    return _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, True)
+    problem = Problem(N, geometry.groups, rows, channels, *grad_input_axes(geometry), itemsize, gradient=True)
+    return _plan(problem, geometry.kernel_size[1], filters, threads)
 
 
-def _axes(geometry):
-    return zip(
-        geometry.input_size,
-        geometry.kernel_size,
-        geometry.stride,
-        geometry.dilation,
-        geometry.before,
-        geometry.output_size,
-        strict=True,
+def _plan(problem, K_w, filters, threads):
+    """Choose the way to compute a product, tasks and tables."""
+    work = problem.work
+    threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
+    problem, padded = _choose(problem)
+    N, groups, rows, channels, y, x, itemsize, gradient = problem
+    block, blocks, tile, width = problem.block, problem.blocks, problem.tile, problem.width
+    images, bands, band, splits = _divide(problem, padded, threads)
+    extent = band + y.reach, width
+    plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
+    parts, places, inside, elements = _list_parts(problem, padded, extent, K_w)
+    order = list(dict.fromkeys(elements))  # of packed filters
+    K = channels * len(order)
+    # filters whose columns are far apart in memory are packed if that pays, and those that do not fill a block
+    many = N * problem.pixels * y.scale * x.scale >= WORTH_PACKING
+    packed = -(-blocks // splits) * block * K
+    pack = block > 1 and (rows < block or (gradient and many and packed * itemsize <= SMALL))
+    column, columns = filters[1], elements
+    if pack:
+        column, columns = len(order) * block, [order.index(element) * block for element in elements]
+    long = not padded and K <= DEPTH and problem.pixels >= LARGE
+    stripe = (LONG if long else TILES) * tile
+    workspace = (
+        _up(images * channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
+        _up(-(-blocks // splits) * block * stripe + problem.lanes, tile),
+        packed if pack else 0,
     )
+    sizes = Sizes(
+        N=N,
+        groups=groups,
+        rows=rows,
+        channels=channels,
+        block=block,
+        splits=splits,
+        images=images,
+        bands=bands,
+        band=band,
+        steps=y.steps,
+        padded=padded,
+        size=(y.size, x.size),
+        corner=(y.corner, x.corner),
+        stride=(y.stride, x.stride),
+        phases=(y.phases, x.phases),
+        extent=extent,
+        plane=plane,
+        line=width if padded else y.stride * x.size,
+        stripe=stripe,
+        O_plane=y.result * x.result,
+        O_row=y.scale * x.result,
+        O_column=x.scale,
+        taps=len(order),
+        filters=filters,
+        A_packed=pack,
+        A_row=1 if pack else filters[0],
+        workspace=workspace,
+    )
+    told = (
+        tuple(sizes),
+        np.array(parts),
+        _each_channel(parts, channels, plane, places),
+        _each_channel(parts, channels, column, columns),
+        np.array(inside, np.int64).reshape(-1, 4),
+        np.array(order, np.int64),
+    )
+    tasks = -(-N // images) * bands * groups * splits
+    return Plan(sizes, told, sum(workspace), tasks, work, any(part[-1] == 0 for part in parts))
 
 
-def _multiple(tasks, threads):
-    """Round up, so that every thread gets as many tasks."""
-    return -(-tasks // threads) * threads
+def _up(size, multiple):
+    return -(-size // multiple) * multiple
 
 
-def _inside(axis, shift, phase):
-    """Return the first step and the end of those that meet the source and not its padding."""
-    first = axis.corner + shift * axis.stride + phase  # what step 0 meets
-    return max(-(first // axis.stride), 0), -((first - axis.size) // axis.stride)
+def _choose(problem):
+    """Return the problem with the axes that serve best, and whether a padded copy is read."""
+    y, x = problem.y, problem.x
+    if problem.block == 1:
+        return problem, True
+    # each step down is one along a single row of the source, without gaps and padding
+    plain = x.stride == 1 and x.corner == 0 and x.size == x.steps and x.reach == 0 and y.corner == 0 and y.last < y.size
+    if not plain:
+        *axes, padded = min(_ways(y, x, problem.gradient), key=lambda way: _cycles(problem, *way))
+    else:
+        padded = False
+        whole = y.stride == 1 and y.reach == 0 and y.scale == x.scale == 1 and x.steps == x.result
+        axes = _joined(y, x) if whole else (y, x)
+    return problem._replace(y=axes[0], x=axes[1]), padded
 
 
-def _without_padding(axis):
-    """Return the axis with its parts cut where a tap begins or ceases to meet the padding, and there left out.
-
-    A part whose taps all meet padding keeps one, which writes the zeros.
-    """
-    parts = []
-    for begin, end, start, taps in axis.parts:
-        inside = [_inside(axis, shift, phase) for _, shift, phase in taps]
-        cuts = {min(max(edge, begin), end) for edge in (begin, end, *sum(inside, ()))}
-        for first, stop in pairwise(sorted(cuts)):
-            met = [tap for tap, (top, bottom) in zip(taps, inside, strict=True) if top <= first and stop <= bottom]
-            parts.append((first, stop, start, met or taps[:1]))
-    return axis._replace(parts=parts)
-
-
-def _cycles(y, x, padded, N, rows, channels, lanes):
-    """Estimate what a product costs, in cycles for each channel of the source: as a padded copy, or packed."""
-    blocks = -(-rows // ROWS)
-    taps = prod(len({tap for part in axis.parts for tap, *_ in part[-1]}) for axis in (y, x))
-    far = ROWS * blocks * channels * taps * BYTES // lanes > SECOND_LEVEL
-    width, total = x.steps + x.reach, 0
-    if padded:
-        copied = COPY_ROW + COPY * x.stride * -(-width // lanes)
-        total += N * y.phases * x.phases * (y.steps + y.reach) * copied
-    for (top, bottom, _, down), (left, right, _, across) in product(y.parts, x.parts):
-        height, columns = bottom - top, right - left
-        pieces = N * height * -(-columns // lanes)  # vectors that are packed, or moved
-        # of a copy whole rows are multiplied, and what is between two of them
-        images, positions = (N, (height - 1) * width + columns) if padded else (1, N * height * columns)
-        vectors, stripes = (images * -(-positions // (lanes * n)) for n in (1, VECTORS * TILES))
-        multiplied, moved = ROWS * blocks * vectors, padded or rows < ROWS or x.scale > 1 or columns < x.result
-        if not padded:
-            vector = PACK[min(x.stride, len(PACK)) - 1] + FIND / channels
-            multiplied += PACK_ROW * stripes + vector * pieces
-        total += len(down) * len(across) * multiplied
-        total += ROWS * blocks * (READ * far * taps * stripes + MOVE * moved * pieces / channels)
-    return total
+def _joined(y, x):
+    """Return the axes of one long row, all rows of a plane one after the other: bands may begin anywhere."""
+    (tap_y,), (tap_x,) = y.parts[0][3], x.parts[0][3]
+    steps = y.steps * x.steps
+    y = y._replace(size=y.size * x.size, steps=steps, result=y.result * x.result, parts=[(0, steps, 0, [tap_y])])
+    return y, x._replace(size=1, steps=1, result=1, parts=[(0, 1, 0, [tap_x])])
 
 
 def _ways(y, x, gradient):
@@ -237,153 +280,88 @@ def _ways(y, x, gradient):
     are not full, and each part reads the filters for itself, all elements, for those that it needs stand between the
     others. Of a copy whole rows are multiplied, so there parts are rows.
     """
-    without = (_without_padding(y), _without_padding(x)) if gradient else (y, x)
+    without = (without_padding(y), without_padding(x)) if gradient else (y, x)
     for padded in (True, False):
         for rows in (y, without[0]):
             for columns in (x,) if padded else (x, without[1]):
                 yield rows, columns, padded
 
 
-def _plan(N, rows, channels, axes, geometry, filters, itemsize, threads, gradient):
-    """Choose tasks and tables for a product along two axes.
-
-    In a `gradient` there are no products with padding. In a convolution there are, and inf in a filter makes NaN there;
-    the filters of a gradient stand farther apart in memory.
-    """
-    y, x = axes
-    lanes = BYTES // itemsize
-    tile = VECTORS * lanes
-    groups, K_w = geometry.groups, geometry.kernel_size[1]
-    met = [sum((end - begin) * len(taps) for begin, end, _, taps in axis.parts) for axis in axes]
-    work = N * groups * rows * channels * met[0] * met[1] * itemsize // 4
-    threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
-    block = ROWS if rows >= FEW else 1
-    blocks = -(-rows // block)
-    steps, columns = y.steps, x.steps
-    width = columns + x.reach
-    # each step down is one along a single row of the source, without gaps and padding
-    plain = x.stride == 1 and x.corner == 0 and x.size == columns and x.reach == 0 and y.corner == 0 and y.last < y.size
-    line = y.stride * x.size
-    size, O_row, O_column = (y.size, x.size), y.scale * x.result, x.scale
-    if block > 1 and plain and y.stride == 1 and y.reach == 0 and y.scale == x.scale == 1 and columns == x.result:
-        # one long row per plane: bands may begin anywhere
-        steps, columns, width = steps * columns, 1, 1
-        (tap_y,), (tap_x,) = y.parts[0][3], x.parts[0][3]
-        y = y._replace(size=steps, parts=[(0, steps, 0, [tap_y])])
-        x = x._replace(size=1, parts=[(0, 1, 0, [tap_x])])
-        O_row = line = 1
-    padded = block == 1
-    if block > 1 and not plain:
-        y, x, padded = min(_ways(y, x, gradient), key=lambda way: _cycles(*way, N, rows, channels, lanes))
-    # tasks
-    pixels = steps * columns
-    images, bands, splits = 1, 1, 1
-    if N * groups < 2 * threads:
-        if pixels < 4 * tile * threads:
-            splits = min(threads, blocks)
-            images = N if not padded else 1
-        else:
-            bands = threads
-    elif not padded:
-        images = max(1, min(N, N * groups // threads))
+def _cycles(problem, y, x, padded):
+    """Estimate what a product costs along these axes, in cycles for each channel of the source."""
+    N, lanes, blocks = problem.N, problem.lanes, -(-problem.rows // ROWS)
+    taps = len(y.taps) * len(x.taps)
+    far = ROWS * blocks * problem.channels * taps * BYTES // lanes > SECOND_LEVEL
+    width, total = problem.width, 0
     if padded:
-        step_bytes = channels * y.phases * x.phases * width * itemsize
-        least = -(-2 * tile // columns) if block > 1 else FEWEST
+        copied = COPY_ROW + COPY * x.stride * -(-width // lanes)
+        total += N * y.phases * x.phases * (y.steps + y.reach) * copied
+    for (top, bottom, _, down), (left, right, _, across) in product(y.parts, x.parts):
+        height, columns = bottom - top, right - left
+        pieces = N * height * -(-columns // lanes)  # vectors that are packed, or moved
+        # of a copy whole rows are multiplied, and what is between two of them
+        images, positions = (N, (height - 1) * width + columns) if padded else (1, N * height * columns)
+        vectors, stripes = (images * -(-positions // (lanes * n)) for n in (1, VECTORS * TILES))
+        multiplied, moved = ROWS * blocks * vectors, padded or problem.rows < ROWS or x.scale > 1 or columns < x.result
+        if not padded:
+            vector = PACK[min(x.stride, len(PACK)) - 1] + FIND / problem.channels
+            multiplied += PACK_ROW * stripes + vector * pieces
+        total += len(down) * len(across) * multiplied
+        total += ROWS * blocks * (READ * far * taps * stripes + MOVE * moved * pieces / problem.channels)
+    return total
+
+
+def _divide(problem, padded, threads):
+    """Return the images of a task, bands of an image, steps of a band, and tasks that share the rows of a group."""
+    N, tasks, y, columns = problem.N, problem.N * problem.groups, problem.y, problem.x.steps
+    few = tasks < 2 * threads
+    images = bands = splits = 1
+    if few and problem.pixels < 4 * problem.tile * threads:
+        splits = min(threads, problem.blocks)
+        images = 1 if padded else N
+    elif few:
+        bands = threads
+    elif not padded:
+        images = max(1, min(N, tasks // threads))
+    if padded:
+        step_bytes = problem.channels * y.phases * problem.x.phases * problem.width * problem.itemsize
+        least = -(-2 * problem.tile // columns) if problem.block > 1 else FEWEST
         fit = max(SECOND_LEVEL // step_bytes - y.reach, least, 1)
-        images = max(1, min(images, SECOND_LEVEL // (step_bytes * (steps + y.reach))))
-        bands = max(bands, -(-steps // fit))
+        images = max(1, min(images, SECOND_LEVEL // (step_bytes * (y.steps + y.reach))))
+        bands = max(bands, -(-y.steps // fit))
     # three tasks would keep one of two threads waiting for half of the time
     if images > 1 and splits == 1:
-        images = -(-N // _multiple(-(-N // images), threads))
-    if bands > 1 and N * groups < 2 * threads:
-        bands = _multiple(bands, threads)
-    band = -(-steps // bands)
+        images = -(-N // _up(-(-N // images), threads))
+    if bands > 1 and few:
+        bands = _up(bands, threads)
+    band = -(-y.steps // bands)
     if columns == 1 and bands > 1:
-        band = -(-band // tile) * tile
-    bands = -(-steps // band)
-    extent = (band + y.reach, width)
-    plane = y.phases * x.phases * extent[0] * extent[1] if padded else size[0] * size[1]
-    if padded:
-        line = width
-    parts, lines, inside, numbers, before = [], [], [], [], 0
-    channel = np.arange(channels)[:, None] * plane
-    for y_begin, y_end, y_start, y_taps in y.parts:
-        for x_begin, x_end, x_start, x_taps in x.parts:
-            shifts = []
-            for k_h, y_shift, f in y_taps:
-                for k_w, x_shift, g in x_taps:
-                    if padded:
-                        shifts.append(((f * x.phases + g) * extent[0] + y_shift) * width + x_shift)
-                    else:
-                        shifts.append((y_shift * y.stride + f) * x.size + x_shift * x.stride + g)
-                    inside.append((*_inside(y, y_shift, f), *_inside(x, x_shift, g)))
-                    numbers.append(k_h * K_w + k_w)
-            parts.append((y_begin, y_end, x_begin, x_end, y_start * x.result + x_start, before, len(shifts)))
-            lines.append((channel + np.array(shifts, np.int64)).reshape(-1))
-            before += len(shifts)
-    order = list(dict.fromkeys(numbers))  # of packed filters
-    K = channels * len(order)
-    # filters whose columns are far apart in memory are packed if that pays, and those that do not fill a block
-    many = N * pixels * y.scale * x.scale >= WORTH_PACKING
-    packed = -(-blocks // splits) * block * K
-    pack = block > 1 and (rows < block or (gradient and many and packed * itemsize <= SMALL))
-    column, places = filters[1], np.array(numbers, np.int64)
-    if pack:
-        column, places = len(order) * block, np.array([order.index(number) * block for number in numbers], np.int64)
-    columns_of = [
-        (np.arange(channels)[:, None] * column + places[first : first + count]).reshape(-1)
-        for *_, first, count in parts
-    ]
-    long = not padded and K <= DEPTH and steps * columns >= LARGE
-    stripe = (LONG if long else TILES) * tile
-    workspace = (
-        -(-(images * channels * plane + 2 * tile) // tile) * tile if padded else (min(DEPTH, K) + 1) * stripe,
-        -(-(-(-blocks // splits) * block * stripe + lanes) // tile) * tile,
-        packed if pack else 0,
-    )
-    sizes = Sizes(
-        N,
-        groups,
-        rows,
-        channels,
-        block,
-        splits,
-        images,
-        bands,
-        band,
-        steps,
-        padded,
-        size,
-        (y.corner, x.corner),
-        (y.stride, x.stride),
-        (y.phases, x.phases),
-        extent,
-        plane,
-        line,
-        stripe,
-        y.result * x.result,
-        O_row,
-        O_column,
-        filters,
-        pack,
-        1 if pack else filters[0],
-        workspace,
-    )
-    tasks = -(-N // images) * bands * groups * splits
-    told = (
-        tuple(sizes),
-        np.array(parts),
-        np.concatenate(lines),
-        np.concatenate(columns_of),
-        np.array(inside, np.int64).reshape(-1, 4),
-        np.array(order, np.int64),
-    )
-    return Plan(
-        sizes,
-        told[1],
-        told,
-        sum(workspace),
-        tasks,
-        work,
-        any(part[-1] == 0 for part in parts),
-    )
+        band = _up(band, problem.tile)
+    return images, -(-y.steps // band), band, splits
+
+
+def _list_parts(problem, padded, extent, K_w):
+    """List the parts, as a plan holds them, and for each part and tap:
+
+    where the line of the source's first channel begins, the first row and the end, the first column and the end, that
+    exist, and which filter element it is.
+    """
+    parts, places, inside, elements = [], [], [], []
+    y, x = problem.y, problem.x
+    for (top, bottom, y_start, down), (left, right, x_start, across) in product(y.parts, x.parts):
+        parts.append((top, bottom, left, right, y_start * x.result + x_start, len(places), len(down) * len(across)))
+        for (k_h, y_shift, f), (k_w, x_shift, g) in product(down, across):
+            if padded:
+                places.append(((f * x.phases + g) * extent[0] + y_shift) * extent[1] + x_shift)
+            else:
+                places.append((y_shift * y.stride + f) * x.size + x_shift * x.stride + g)
+            inside.append((*y.inside(y_shift, f), *x.inside(x_shift, g)))
+            elements.append(k_h * K_w + k_w)
+    return parts, places, inside, elements
+
+
+def _each_channel(parts, channels, distance, places):
+    """Return the places for each part, channel and tap, if two channels are `distance` apart."""
+    channel, places = np.arange(channels)[:, None] * distance, np.array(places, np.int64)
+    tables = [(channel + places[first : first + count]).reshape(-1) for *_, first, count in parts]
+    return np.concatenate(tables)

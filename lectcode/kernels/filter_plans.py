@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lectcode.kernels.axes import Axis, forward_axes
 from lectcode.kernels.block import ROWS, VECTORS
-from lectcode.kernels.correlation import SECOND_LEVEL, Axis, forward_axis
+from lectcode.kernels.correlation import SECOND_LEVEL
 from lectcode.kernels.simd import BYTES
 
 ACCUMULATORS = 400_000  # bytes of sums that a task adds to
@@ -137,17 +138,8 @@ class Problem(NamedTuple):
 @lru_cache(512)
 def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
     """Choose the way, the tasks and the tables; without `finite`, not the way "inner"."""
-    axes = zip(
-        geometry.input_size,
-        geometry.kernel_size,
-        geometry.stride,
-        geometry.dilation,
-        geometry.before,
-        geometry.output_size,
-        strict=True,
-    )
     lanes = BYTES // itemsize
-    problem = Problem(N, geometry.groups, filters, channels, *(forward_axis(*axis) for axis in axes), lanes)
+    problem = Problem(N, geometry.groups, filters, channels, *forward_axes(geometry), lanes)
     costs = _costs(problem, finite)
     way = min(costs, key=costs.get)
     work = geometry.groups * int(costs[way])

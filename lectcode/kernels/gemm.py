@@ -6,7 +6,7 @@ into a panel that stays in the nearest caches, and uses it for all filters. Wher
 cost more than it saves: then the input is copied once, padded, the micro-kernel reads the rows of this copy themselves,
 and what it computes between two rows is thrown away.
 
-The gradient of the input is a product of the same form, see `lectcode.kernels.correlation`. Where groups are many or
+The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. Where groups are many or
 filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
 
 The gradient of the filters is another product, see `lectcode.kernels.gemm_filters`.
@@ -112,23 +112,80 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 
 @njit(nogil=True, cache=True)
+def _first_row(sizes, b):
+    """Return the first row of a block. The last block may begin earlier: it computes some rows twice."""
+    return max(min(b * sizes.block, sizes.rows - sizes.block), 0)
+
+
+@njit(nogil=True, cache=True)
+def _pad_images(X, sizes, n, images, group, step, padded):
+    """Copy all channels of a group, of images n, ..., n + images - 1, padded, as a band from `step` on needs them."""
+    corner = step * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
+    for image in range(images):
+        for c in range(sizes.channels):
+            start = (((n + image) * sizes.groups + group) * sizes.channels + c) * sizes.size[0] * sizes.size[1]
+            at = (image * sizes.channels + c) * sizes.plane
+            pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, at)
+
+
+@njit(nogil=True, cache=True, inline="always")  # a call would count the references to each array, for each panel
+def _multiply_blocks(sizes, blocks, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole, D):
+    """Multiply `length` pixels with blocks of filters, from row k of the product on.
+
+    The first `whole` of them are added to O, from `o` on, the others to C. Filters that are far away, and far from each
+    other, are called for one block ahead.
+    """
+    lanes, block, (first, last) = lanes_of(C), sizes.block, blocks
+    width, (F_row, F_channel, F_group) = VECTORS * lanes, sizes.filters
+    far = F_channel > F_row and not sizes.A_packed and F.size * F.itemsize > SECOND_LEVEL
+    for number in range(first, last):
+        row, place = _first_row(sizes, number), number - first
+        d = group * sizes.rows + row if k == 0 else D.size - block  # the bias, or zeros
+        a = place * block * sizes.channels * sizes.taps if sizes.A_packed else group * F_group + row * F_row
+        c, direct = place * block * sizes.stripe, whole if row == number * block else 0
+        if far and number + 1 < last and length > width:  # one tile would be over before they came
+            next_row = _first_row(sizes, number + 1)
+            call_for_filters(F, group * F_group + next_row * F_row, F_row, columns, i, depth)
+        to = o + row * sizes.O_plane
+        for x in range(0, direct, width):
+            multiply_add_3(
+                depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, O, to + x, sizes.O_plane, D, d, k > 0
+            )
+        for x in range(direct, length, width):
+            vectors = (length - x + lanes - 1) // lanes
+            _multiply(
+                depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, C, c + x, sizes.stripe, D, d, k > 0, vectors
+            )
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _unpack_blocks(sizes, blocks, C, whole, length, places, count, O, o):
+    """Write what blocks of filters have in C to its pixels."""
+    first, last = blocks
+    for number in range(first, last):
+        row = _first_row(sizes, number)
+        direct = whole if row == number * sizes.block else 0
+        if direct < length:
+            for r in range(min(sizes.block, sizes.rows)):
+                c = ((number - first) * sizes.block + r) * sizes.stripe
+                unpack(C, c, direct, places, count, sizes.O_column, O, o + (row + r) * sizes.O_plane)
+
+
+@njit(nogil=True, cache=True)
 def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)
-    width = VECTORS * lanes
-    stripe, block = sizes.stripe, sizes.block
+    width, stripe, block = VECTORS * lanes, sizes.stripe, sizes.block
     blocks = (sizes.rows + block - 1) // block
     image_distance = sizes.channels * sizes.plane
     if not sizes.padded:
         image_distance *= sizes.groups
-    block_size = block * sizes.channels * taps.size  # of packed filters
     chunks = (sizes.N + sizes.images - 1) // sizes.images
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
     C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
     own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
     A, packed = frozen(own) if sizes.A_packed else F, -1
     F_row, F_channel, F_group = sizes.filters
-    far = F_channel > F_row and not sizes.A_packed and F.size * F.itemsize > SECOND_LEVEL
     D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
@@ -137,35 +194,21 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
         dense[k] = k * stripe
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
-    masks = np.empty((taps.size, stripe), np.int64)
+    masks = np.empty((sizes.taps, stripe), np.int64)
     for task in range(first, last):
         rest, band = divmod(task, sizes.bands)
         rows_of, chunk = divmod(rest, chunks)
         split, group = divmod(rows_of, sizes.groups)
         n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
-        first_block, last_block = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
+        some = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
         if sizes.A_packed and packed != rows_of:
             start = group * F_group
-            pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, first_block, last_block)
+            pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, *some)
             packed = rows_of
         if sizes.padded:
+            _pad_images(X, sizes, n, images, group, i, B)
             source, step = 0, 1
-            corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
-            for image in range(images):
-                for c in range(sizes.channels):
-                    X_plane = ((n + image) * sizes.groups + group) * sizes.channels + c
-                    pad_plane(
-                        X,
-                        X_plane * sizes.size[0] * sizes.size[1],
-                        sizes.size,
-                        corner,
-                        sizes.stride,
-                        sizes.phases,
-                        sizes.extent,
-                        B,
-                        image * image_distance + c * sizes.plane,
-                    )
         else:
             source, step = n * image_distance + group * sizes.channels * sizes.plane, sizes.stride[1]
             source += i * sizes.line + sizes.corner[0] * sizes.size[1] + sizes.corner[1]  # may lie in the padding
@@ -177,10 +220,9 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
             rows = row_end - row_begin
             if rows <= 0 or across <= 0 or elements == 0:
                 continue
-            K = sizes.channels * elements
             X_part = source + (row_begin - i) * sizes.line + column * step
-            inside_part, masks_part = inside[parts[p, 5] : parts[p, 5] + elements], masks[:elements]
-            table = sizes.channels * parts[p, 5]
+            inside_part, bits = inside[parts[p, 5] : parts[p, 5] + elements], masks[:elements]
+            K, table = sizes.channels * elements, sizes.channels * parts[p, 5]
             O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + column * sizes.O_column
             # positions: whole lines of the copy, or pixels if they are packed, of all images one after the other
             line, at_once = (sizes.line, 1) if sizes.padded else (across, images)
@@ -191,7 +233,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                 total = at_once * rows * line - (line - across)
                 for begin in range(0, total, stripe):
                     stop = min(begin + stripe, total)
-                    number, padding = 0, False
+                    length, number, padding = stop - begin, 0, False
                     if not sizes.padded:
                         if long:
                             cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
@@ -199,103 +241,25 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                             cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
                         number = plan_moves(pieces, cuts, step, lanes, True, moves)
                         where = number, begin, across, rows, row_begin, column
-                        padding = find_pixels(moves, *where, inside_part, masks_part)
+                        padding = find_pixels(moves, *where, inside_part, bits)
                     if flat:
                         count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
                     else:
                         count = cut(begin, stop, across, line, rows, O_image, sizes.O_row, sizes.O_column, places)
                     # full tiles of one long row are written where they belong, others first to C
-                    whole = (stop - begin) // width * width
+                    whole = length // width * width
                     if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
                         whole = 0
                     if sizes.padded or sizes.rows < block:
                         whole = 0
+                    o = O_here + places[0, 0]
                     for k in range(0, K, DEPTH):
-                        depth = min(DEPTH, K - k)
-                        if sizes.padded:
-                            B_0, B_lines, j = X_image + begin, lines, table + k
-                        else:
-                            pack(
-                                X,
-                                X_image,
-                                lines,
-                                table + k,
-                                depth,
-                                k % elements,
-                                step,
-                                moves,
-                                number,
-                                masks_part,
-                                padding,
-                                B,
-                                stripe,
-                            )
-                            B_0, B_lines, j = 0, dense, 0
-                        for b in range(first_block, last_block):
-                            # the last block may begin earlier: it computes some rows twice
-                            row = max(min(b * block, sizes.rows - block), 0)
-                            d = group * sizes.rows + row if k == 0 else bias.size
-                            unpacked = group * F_group + row * F_row
-                            a = (b - first_block) * block_size if sizes.A_packed else unpacked
-                            direct = whole if row == b * block else 0
-                            c = (b - first_block) * block * stripe
-                            o = O_here + row * sizes.O_plane + places[0, 0]
-                            # one tile would be over before they came
-                            if far and b + 1 < last_block and stop - begin > width:
-                                next_row = min(row + block, sizes.rows - block)
-                                start = group * F_group + next_row * F_row
-                                call_for_filters(F, start, F_row, columns, table + k, depth)
-                            for x in range(0, direct, width):
-                                multiply_add_3(
-                                    depth,
-                                    A,
-                                    a,
-                                    sizes.A_row,
-                                    columns,
-                                    table + k,
-                                    B,
-                                    B_0 + x,
-                                    B_lines,
-                                    j,
-                                    O,
-                                    o + x,
-                                    sizes.O_plane,
-                                    D,
-                                    d,
-                                    k > 0,
-                                )
-                            for x in range(direct, stop - begin, width):
-                                _multiply(
-                                    depth,
-                                    A,
-                                    a,
-                                    sizes.A_row,
-                                    columns,
-                                    table + k,
-                                    B,
-                                    B_0 + x,
-                                    B_lines,
-                                    j,
-                                    C,
-                                    c + x,
-                                    stripe,
-                                    D,
-                                    d,
-                                    k > 0,
-                                    (stop - begin - x + lanes - 1) // lanes,
-                                )
-                    for b in range(first_block, last_block):
-                        row = max(min(b * block, sizes.rows - block), 0)
-                        direct = whole if row == b * block else 0
-                        if direct < stop - begin:
-                            for r in range(min(block, sizes.rows)):
-                                unpack(
-                                    C,
-                                    ((b - first_block) * block + r) * stripe,
-                                    direct,
-                                    places,
-                                    count,
-                                    sizes.O_column,
-                                    O,
-                                    O_here + (row + r) * sizes.O_plane,
-                                )
+                        depth, at, t = min(DEPTH, K - k), table + k, k % elements
+                        b, lines_b, j = X_image + begin, lines, at
+                        if not sizes.padded:
+                            pack(X, X_image, lines, at, depth, t, step, moves, number, bits, padding, B, stripe)
+                            b, lines_b, j = 0, dense, 0
+                        _multiply_blocks(
+                            sizes, some, group, k, depth, A, columns, at, F, B, b, lines_b, j, length, C, O, o, whole, D
+                        )
+                    _unpack_blocks(sizes, some, C, whole, length, places, count, O, O_here)

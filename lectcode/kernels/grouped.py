@@ -10,7 +10,7 @@ in whole vectors, whatever the size of the image and the stride, and the copy ha
 results are vectors as well and are turned back into planes.
 
 The gradient of the input is a correlation too, for each remainder of the stride with some of the taps: see
-`lectcode.kernels.correlation`. The gradient of the filters is a sum over pixels with one sum for each tap. For all of
+`lectcode.kernels.axes`. The gradient of the filters is a sum over pixels with one sum for each tap. For all of
 them a table says which pixel each step begins at and another how far from there each tap is; in the gradient of the
 filters they change places.
 
@@ -18,13 +18,15 @@ No lane ever meets another: what one group has at a place says nothing about the
 """
 
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from lectcode.kernels import block
-from lectcode.kernels.correlation import Axis, forward_axis, grad_input_axis, no_bias
+from lectcode.kernels.axes import Axis, forward_axes, grad_input_axes
+from lectcode.kernels.correlation import no_bias
 from lectcode.kernels.lanewise import ROWS, SUMS, multiply_add_row, multiply_add_rows
 from lectcode.kernels.simd import BYTES, lanes, lanes_of, transpose_to
 from lectcode.kernels.threads import share, useful
@@ -234,25 +236,15 @@ def _correlate(X, F, D, numbers, parts, pixels, places, taps, filters, inward, o
 @lru_cache(128)  # tables are as long as a band has pixels
 def plan_forward(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of a convolution."""
-    y, x = (forward_axis(*axis) for axis in _axes(geometry))
-    taps = geometry.kernel_size[0] * geometry.kernel_size[1]
-    return _plan(N, rows, channels, y, x, geometry, (channels * taps, taps), itemsize, threads)
+    taps = prod(geometry.kernel_size)
+    return _plan(N, rows, channels, *forward_axes(geometry), geometry, (channels * taps, taps), itemsize, threads)
 
 
 @lru_cache(128)
 def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
     """Return the plan of the gradient of the input."""
-    y, x = (grad_input_axis(*axis) for axis in _axes(geometry))
-    taps = geometry.kernel_size[0] * geometry.kernel_size[1]
-    return _plan(N, rows, channels, y, x, geometry, (taps, rows * taps), itemsize, threads)
-
-
-def _axes(geometry):
-    return zip(
-        *(geometry.input_size, geometry.kernel_size, geometry.stride, geometry.dilation),
-        *(geometry.before, geometry.output_size),
-        strict=True,
-    )
+    taps = prod(geometry.kernel_size)
+    return _plan(N, rows, channels, *grad_input_axes(geometry), geometry, (taps, rows * taps), itemsize, threads)
 
 
 def _plan(N, rows, channels, y: Axis, x: Axis, geometry, filters, itemsize, threads):

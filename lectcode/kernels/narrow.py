@@ -20,7 +20,8 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import direct
-from lectcode.kernels.correlation import Sizes, forward_axis
+from lectcode.kernels.axes import forward_axes
+from lectcode.kernels.correlation import Sizes
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import pad_plane
 from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store
@@ -152,18 +153,7 @@ def grad_filters(G, I, geometry, dF):
 @lru_cache(512)
 def plan_grad_filters(N, rows, channels, geometry, itemsize):
     """Return the sizes, where the pixels stand that each filter element meets at step 0, and the workspace's size."""
-    y, x = (
-        forward_axis(*axis)
-        for axis in zip(
-            geometry.input_size,
-            geometry.kernel_size,
-            geometry.stride,
-            geometry.dilation,
-            geometry.before,
-            geometry.output_size,
-            strict=True,
-        )
-    )
+    y, x = forward_axes(geometry)
     L = BYTES // itemsize
     wide = -(-x.steps // L) * L
     extent = y.steps + y.reach, wide + x.reach

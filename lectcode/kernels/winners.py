@@ -159,75 +159,21 @@ def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace
             for i in range(len(along)):
                 w, count, k, n = along[i, 0], along[i, 1], along[i, 2], along[i, 3]
                 q = block + (w * S_w - P_w + k * D_w) * lanes
-                _find(
-                    x,
-                    q,
-                    row,
-                    S_w * lanes,
-                    D_w * lanes,
-                    numbers[k:],
-                    n,
-                    bottom - top,
-                    count,
-                    maxima,
-                    columns,
-                    w * lanes,
-                    line,
-                )
+                to = maxima, columns, w * lanes, line
+                _find(x, q, row, S_w * lanes, D_w * lanes, numbers[k:], n, bottom - top, count, *to)
             for i in range(len(down)):  # nobody needs the maxima of the windows, nor x any more: its place
                 h, lines, k, n = down[i, 0], down[i, 1], down[i, 2], down[i, 3]
                 q = (h * S_h - P_h + k * D_h - top) * line
-                _find(
-                    maxima,
-                    q,
-                    S_h * line,
-                    lanes,
-                    D_h * line,
-                    numbers[k:],
-                    n,
-                    lines,
-                    W_out,
-                    x,
-                    chosen,
-                    (h - h_0) * line,
-                    line,
-                )
+                to = x, chosen, (h - h_0) * line, line
+                _find(maxima, q, S_h * line, lanes, D_h * line, numbers[k:], n, lines, W_out, *to)
             for i in range(len(back_down)):
                 u, lines, h, n = back_down[i, 0], back_down[i, 1], back_down[i, 2], back_down[i, 3]
                 p = (h - h_0) * line
-                _gather(
-                    chosen,
-                    p,
-                    g,
-                    p + block,
-                    line,
-                    line,
-                    places_down[i],
-                    n,
-                    lines,
-                    W_out,
-                    maxima,
-                    (u - u_0) * line,
-                    S_h * line,
-                    lanes,
-                )
+                to = maxima, (u - u_0) * line, S_h * line, lanes
+                _gather(chosen, p, g, p + block, line, line, places_down[i], n, lines, W_out, *to)
             for i in range(len(back_along)):
                 v, count, w, n = back_along[i, 0], back_along[i, 1], back_along[i, 2], back_along[i, 3]
-                p = w * lanes
-                _gather(
-                    columns,
-                    (u_0 - top) * line + p,
-                    maxima,
-                    p,
-                    line,
-                    lanes,
-                    places_along[i],
-                    n,
-                    u_1 - u_0,
-                    count,
-                    x,
-                    v * lanes,
-                    row,
-                    S_w * lanes,
-                )
+                p, q = w * lanes, (u_0 - top) * line + w * lanes
+                to = x, v * lanes, row, S_w * lanes
+                _gather(columns, q, maxima, p, line, lanes, places_along[i], n, u_1 - u_0, count, *to)
             bring(x, rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)
