@@ -29,6 +29,7 @@ def small_tasks(monkeypatch):
     monkeypatch.setattr(winograd, "TILES", 5)
     monkeypatch.setattr(winograd, "MANY", 6)
     monkeypatch.setattr(winograd, "OWN", winograd.OWN)
+    monkeypatch.setattr(winograd, "FAR", winograd.FAR)
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
     winograd.plan.cache_clear()
     before = numba.get_num_threads()
@@ -76,16 +77,17 @@ paddings = st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2)
 @given(
     K=among(3, 5),
     groups=among(1, 2),
-    sizes=st.tuples(among(1, 2, 3, 0), among(1, 2, 5, 0), among(1, 3, 17, 0)),
+    sizes=st.tuples(among(1, 2, 3, 0), among(1, 2, 5, 0), among(1, 3, 17, 90, 0)),
     image=st.tuples(st.integers(0, 9), st.integers(0, 9)),
     padding=paddings,
     tiles=among(1, 5, 30),
     many=among(1, 6, 1000),
     own=among(winograd.OWN, 0),
+    far=among(winograd.FAR, 0),
     seed=seeds,
 )
-def test_stays_within_its_stated_error_bound(K, groups, sizes, image, padding, tiles, many, own, seed, dtype):
-    winograd.TILES, winograd.MANY, winograd.OWN = tiles, many, own
+def test_stays_within_its_stated_error_bound(K, groups, sizes, image, padding, tiles, many, own, far, seed, dtype):
+    winograd.TILES, winograd.MANY, winograd.OWN, winograd.FAR = tiles, many, own, far
     winograd.plan.cache_clear()
     (N, C_in, C_out), (H, W) = sizes, image
     H, W = (max(size, K - sum(P)) for size, P in zip(image, padding, strict=True))
@@ -107,10 +109,10 @@ def test_every_size_of_an_image(K, padding, dtype):
 @pytest.mark.parametrize(
     "case",
     [
-        Conv(1, 130, 9, 9, 18, 3, 3, {"padding": 1}),  # more channels than the micro-kernel adds at once
+        Conv(1, 258, 9, 9, 18, 3, 3, {"padding": 1}),  # more channels than the micro-kernel adds at once
         Conv(7, 3, 6, 30, 2, 3, 3),  # a panel that holds tiles of two images
         Conv(1, 1, 77, 80, 1, 3, 3, {"padding": 1}),  # many tiles
-        Conv(1, 130, 7, 9, 18, 5, 5, {"padding": 2}),
+        Conv(1, 258, 7, 9, 18, 5, 5, {"padding": 2}),
         Conv(7, 3, 6, 30, 2, 5, 5),
         Conv(1, 1, 39, 41, 1, 5, 5, {"padding": 2}),
         Conv(3, 4, 13, 15, 6, 5, 5, {"padding": 2, "groups": 2}),
@@ -146,8 +148,8 @@ def test_bitwise_the_same_for_any_number_of_threads_and_callers(K, groups, dtype
         return O.tobytes(), lectcode.conv2d_grad_input(O, F, (7, 9), **keywords, algorithm="winograd").tobytes()
 
     results = set()
-    for many, own in product((6, 1000), (winograd.OWN, 0)):
-        winograd.MANY, winograd.OWN = many, own
+    for many, own, far in product((6, 1000), (winograd.OWN, 0), (winograd.FAR, 0)):
+        winograd.MANY, winograd.OWN, winograd.FAR = many, own, far
         winograd.plan.cache_clear()
         for number in (1, 2, 3):
             numba.set_num_threads(number)
@@ -202,6 +204,23 @@ def test_threads_share_tiles_or_filters_as_is_better(N, rows, channels, threads_
     """Counted with vectors of 64 bytes."""
     sizes = winograd.plan(N, rows, channels, 1, 5, False, (7, 7), (-2, -2), (7, 7), 4, threads_)
     assert sizes.filters_first == first or winograd.BYTES < 64
+
+
+@pytest.mark.parametrize(
+    ("N", "channels", "vectors", "threads_", "at_once"),
+    [
+        (64, 512, 32, 1, 4),
+        (64, 512, 32, 2, 4),
+        (64, 512, 12, 2, 3),  # three tasks would keep one of two threads waiting
+        (64, 512, 2, 2, 1),
+        (8, 512, 32, 1, 1),  # V stays near
+        (96, 512, 32, 1, 1),  # U is computed first
+    ],
+)
+def test_vectors_of_filters_share_what_comes_from_far_away(N, channels, vectors, threads_, at_once):
+    rows, itemsize = vectors * winograd.BYTES // 4, 4
+    sizes = winograd.plan(N, rows, channels, 1, 3, False, (7, 7), (-1, -1), (7, 7), itemsize, threads_)
+    assert sizes.at_once == at_once
 
 
 @pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning" if numba.config.DISABLE_JIT else "error")

@@ -21,7 +21,8 @@ Transforming costs memory traffic, not time, as long as its results stay near th
 - Many tiles: U is computed first. A task transforms the windows of some tiles, multiplies them with one vector of
   filters after the other, and transforms back.
 - Few tiles: V is computed first. A task transforms one vector of filters, some channels at a time, multiplies V with
-  it, and transforms back. So U never exists as a whole, which would be larger than F.
+  it, and transforms back. So U never exists as a whole, which would be larger than F. If V is large, it takes a few
+  vectors of filters: of V it then reads one position of some channels at a time, for all of them.
 
 If what is computed first is not too large, each thread computes all of it for itself: what one core writes and another
 reads passes from cache to cache, and that takes longer than to compute it twice.
@@ -70,6 +71,9 @@ WIDE = 32  # channels of a group, if there are several
 CALL_COST = 300_000  # what a call costs, whatever the sizes
 OWN = 2**23  # bytes of U or V in all threads, if each computes all of it for itself
 SMALL = 2**23  # bytes of workspace that no machine misses
+# If V is computed first and has more bytes, it comes from far away each time. Then each part of it that comes is
+# multiplied with so many vectors of filters, one after the other.
+FAR, AT_ONCE = 2**22, 4
 
 
 class Sizes(NamedTuple):
@@ -89,13 +93,15 @@ class Sizes(NamedTuple):
     total: int  # tiles of all images
     tiles: int  # of a task; all of them unless U is computed first
     parts: int  # of the channels, DEPTH in each but the last
+    at_once: int  # vectors of filters that are multiplied with a part of V before the next part is read
     filters_first: bool  # U is computed first, else V
     common: bool  # once for all threads
     width: int  # of the padded source, and what a vector may write past it
     U_pitch: int  # from one position to the next
     V_pitch: int
     M_pitch: int
-    V_row: int  # from one tile to the next: the channels, in whole vectors
+    wide: int  # channels, in whole vectors
+    whole: int  # tiles of V, in whole blocks
 
 
 def _whole(count, size):
@@ -136,13 +142,16 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         tasks = -(-total // TILES)
         tiles = -(-total // (tasks + -tasks % threads))
         tiles = _whole(tiles, BLOCK)
-    V_row = _whole(channels, lanes)
+    wide = _whole(channels, lanes)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
     whole = _whole(tiles, BLOCK)
-    U_pitch, V_pitch, M_pitch = (min(channels, DEPTH) + 1) * lanes, whole * V_row + lanes, (whole + 1) * lanes
+    U_pitch, V_pitch, M_pitch = (min(channels, DEPTH) + 1) * lanes, whole * wide + lanes, (whole + 1) * lanes
     parts = -(-channels // DEPTH)
     first = vectors * parts * U_pitch if filters_first else V_pitch
+    at_once = 1
+    if not filters_first and POSITIONS * V_pitch * itemsize > FAR:
+        at_once = -(-vectors // _whole(-(-vectors // AT_ONCE), threads))  # as many tasks for every thread
     return Sizes(
         rows,
         channels,
@@ -158,13 +167,15 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         total,
         tiles,
         parts,
+        at_once,
         filters_first,
         threads * POSITIONS * first * itemsize > OWN,
         tile * (grid[1] - 1) + WINDOW + lanes,
         U_pitch,
         V_pitch,
         M_pitch,
-        V_row,
+        wide,
+        whole,
     )
 
 
@@ -185,10 +196,10 @@ def workspace(sizes, lanes):
     taps = (lanes + sizes.K**2 + lanes) * lanes
     windows = 2 * WINDOW * sizes.width * lanes  # the ring and the lines
     back = sizes.tile * (WINDOW + sizes.tile * PIECE + lanes) * lanes + lanes * lanes
-    first, second, room = V, U, windows
+    first, second, room = V, sizes.at_once * U, windows
     if sizes.filters_first:
         first, second, room = -(-sizes.rows // lanes) * sizes.parts * U, V, taps
-    rest = second + M + max(taps, windows, back)
+    rest = second + sizes.at_once * M + max(taps, windows, back)
     return (first, room, rest) if sizes.common else (0, 0, first + rest)
 
 
@@ -248,7 +259,7 @@ def _product(X, F, bias, sizes, O, flags):
         tasks, work = -(-sizes.total // sizes.tiles), work + of_windows
     else:
         begin = transform_blocks, -(-sizes.total // BLOCK), of_windows, X
-        tasks, work = vectors, work + of_filters
+        tasks, work = -(-vectors // sizes.at_once), work + of_filters
     if sizes.common:
         share(*begin, sizes, places, constants, given, workspace=own)
     share(compute, tasks, work, X, F, five, given, D, sizes, places, constants, O, flags, workspace=more)

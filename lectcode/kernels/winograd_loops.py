@@ -29,7 +29,7 @@ from lectcode.kernels.winograd_transforms import (
 
 WINDOW = 6  # inputs of a tile along one axis
 POSITIONS = WINDOW * WINDOW
-DEPTH = 128  # channels that are multiplied at once: their part of U, transformed just before, is in a near cache
+DEPTH = 256  # channels that are multiplied at once: their part of U, transformed just before, is in a near cache
 BLOCK = 8  # tiles that the micro-kernel multiplies with one vector of filters: so many sums hide how long each takes
 HALF = 4  # or, where no more are left, half a block
 PIECE = 16  # tiles that are transformed back side by side: their outputs stay in the nearest cache
@@ -81,7 +81,7 @@ def transform_filters(F, five, sizes, places, constants, U, workspace, first, la
 def transform_blocks(X, sizes, places, constants, V, workspace, first, last):
     """Transform the windows of the blocks of tiles first, ..., last - 1."""
     begin, end = first * BLOCK, min(last * BLOCK, sizes.total)
-    _transform_windows(X, sizes, places, constants, V[begin * sizes.V_row :], workspace, begin, end)
+    _transform_windows(X, sizes, places, constants, V, workspace, np.int64(0), begin, end)
 
 
 @njit(nogil=True, cache=True)
@@ -92,9 +92,9 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
     if not sizes.common:
         own = vectors * sizes.parts * part if sizes.filters_first else all_V
         given, workspace = workspace[:own], workspace[own:]
-    own, results = all_V if sizes.filters_first else part, POSITIONS * sizes.M_pitch
+    own, results = all_V if sizes.filters_first else sizes.at_once * part, POSITIONS * sizes.M_pitch
     computed, workspace = workspace[:own], workspace[own:]
-    M, rest = workspace[:results], workspace[results:]
+    M, rest = workspace[: sizes.at_once * results], workspace[sizes.at_once * results :]
     U, V = (given, computed) if sizes.filters_first else (computed, given)
     begin = np.int64(0)  # a plain 0 would have another version of what is called compiled
     if not sizes.common and sizes.filters_first:
@@ -103,20 +103,27 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
                 u = (q * sizes.parts + c // DEPTH) * part
                 _transform_filters(F, q, c, five, sizes, places, constants, rest, U[u:])
     elif not sizes.common:
-        _transform_windows(X, sizes, places, constants, V, rest, begin, sizes.total)
+        _transform_windows(X, sizes, places, constants, V, rest, begin, begin, sizes.total)
     for task in range(first, last):
-        first_vector, last_vector, first_tile, last_tile = task, task + 1, begin, sizes.total
+        first_vector, last_vector = task * sizes.at_once, min((task + 1) * sizes.at_once, vectors)
+        first_tile, last_tile = begin, sizes.total
         if sizes.filters_first:
             first_vector, last_vector = begin, vectors
             first_tile, last_tile = task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total)
-            _transform_windows(X, sizes, places, constants, V, rest, first_tile, last_tile)
-        for q in range(first_vector, last_vector):
+            _transform_windows(X, sizes, places, constants, V, rest, first_tile, first_tile, last_tile)
+        for q in range(first_vector, last_vector, sizes.at_once):
+            some = min(sizes.at_once, last_vector - q)
             for c in range(0, channels, DEPTH):
-                u = (q * sizes.parts + c // DEPTH) * part if sizes.filters_first else begin
-                if not sizes.filters_first:
-                    _transform_filters(F, q, c, five, sizes, places, constants, rest, U)
-                _multiply(U[u:], V, c, last_tile - first_tile, sizes, places, constants, M)
-            _transform_back(M, q, five, sizes, places, bias, constants, rest, first_tile, last_tile, O, flags)
+                u, next_u = begin, part
+                if sizes.filters_first:
+                    u, next_u = (q * sizes.parts + c // DEPTH) * part, sizes.parts * part
+                else:
+                    for i in range(some):
+                        _transform_filters(F, q + i, c, five, sizes, places, constants, rest, U[i * part :])
+                _multiply(U[u:], next_u, some, V, c, last_tile - first_tile, sizes, places, constants, M)
+            for i in range(some):
+                m = M[i * results :]
+                _transform_back(m, q + i, five, sizes, places, bias, constants, rest, first_tile, last_tile, O, flags)
 
 
 @njit(nogil=True, cache=True)
@@ -217,7 +224,7 @@ def _transform_filters(F, q, begin, five, sizes, places, constants, taps, U):
     lanes, number = lanes_of(F), sizes.K * sizes.K
     step = -lanes if sizes.turned else lanes
     at = (lanes + number - 1) * lanes if sizes.turned else lanes * lanes
-    filters = CHANNELS + lanes + sizes.V_row + q * lanes
+    filters = CHANNELS + lanes + sizes.wide + q * lanes
     for c in range(begin, min(begin + DEPTH, sizes.channels)):
         _gather_taps(F, c * sizes.F_channel, places, filters, number, taps)
         if five is None:
@@ -254,8 +261,18 @@ def _load_row(X, start, places, channels, size, corner, row, first, last, ring, 
 
 
 @njit(nogil=True, cache=True)
-def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
-    """Write B window B^T of the tiles first, ..., last - 1, V[position][tile - first][channel].
+def _place(sizes, c):
+    """Return where channel c of the first tile stands in a position of V, and the distance to the next tile.
+
+    The channels that are multiplied at once are neighbours: V is read in the order in which it lies in memory.
+    """
+    part = c // DEPTH * DEPTH
+    return part * sizes.whole + c - part, min(DEPTH, sizes.wide - part)
+
+
+@njit(nogil=True, cache=True)
+def _transform_windows(X, sizes, places, constants, V, workspace, origin, first, last):
+    """Write B window B^T of the tiles first, ..., last - 1, V[position][part][tile - origin][channel of the part].
 
     A ring holds the last six rows of the padded source, of which the next row of tiles needs some again.
     """
@@ -269,6 +286,7 @@ def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
         # The ring has pixels begin, ..., end - 1 of the rows before `ready`. All rows of tiles but the last end where
         # the image does.
         before, ready, begin, end = -1, 0, 0, 0
+        place, distance = _place(sizes, c)
         tile = first
         while tile < last:
             line, j = divmod(tile, columns)
@@ -298,34 +316,38 @@ def _transform_windows(X, sizes, places, constants, V, workspace, first, last):
                     )
                     _store_six(lines, column * WINDOW * lanes, lanes, input_transform(d, k))
                 done = side * t + WINDOW
-                to = (tile - first + t) * sizes.V_row + c
+                to = place + (tile - origin + t) * distance
                 for i in range(WINDOW):
                     d = _load_six(lines, (side * t * WINDOW + i) * lanes, WINDOW * lanes)
                     _store_six(V, to + WINDOW * i * pitch, pitch, input_transform(d, k))
             tile += tiles
     # What fills the last block of the micro-kernel, or half of it.
     zero = splat(X.dtype.type(0))
-    for tile in range(last - first, (last - first + HALF - 1) // HALF * HALF):
+    for tile in range(last - origin, (last - origin + HALF - 1) // HALF * HALF):
         for position in range(POSITIONS):
             for c in range(0, sizes.channels, lanes):
-                store(V, position * pitch + tile * sizes.V_row + c, zero)
+                place, distance = _place(sizes, c)
+                store(V, position * pitch + place + tile * distance, zero)
 
 
 @njit(nogil=True, cache=True)
-def _multiply(U, V, c, tiles, sizes, places, zeros, M):
-    """Write, or add, the 36 products of one vector of filters with some tiles, M[position][tile][filter].
+def _multiply(U, next_u, vectors, V, c, tiles, sizes, places, zeros, M):
+    """Write, or add, the 36 products of some vectors of filters with some tiles, M[vector][position][tile][filter].
 
     The channels are those from c on, the first in U.
     """
-    lanes, row, K, add = lanes_of(U), sizes.V_row, min(DEPTH, sizes.channels - c), c > 0
+    lanes, K, add = lanes_of(U), min(DEPTH, sizes.channels - c), c > 0
+    place, row = _place(sizes, c)
     for position in range(POSITIONS):
-        u = position * sizes.U_pitch
-        for t in range(0, tiles, BLOCK):
-            v, m = position * sizes.V_pitch + t * row + c, position * sizes.M_pitch + t * lanes
-            if tiles - t > HALF:
-                multiply_add(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
-            else:
-                multiply_add_half(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
+        for i in range(vectors):
+            u = i * next_u + position * sizes.U_pitch
+            for t in range(0, tiles, BLOCK):
+                v = position * sizes.V_pitch + place + t * row
+                m = (i * POSITIONS + position) * sizes.M_pitch + t * lanes
+                if tiles - t > HALF:
+                    multiply_add(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
+                else:
+                    multiply_add_half(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
 
 
 @njit(nogil=True, cache=True, inline="always")
