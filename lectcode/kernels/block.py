@@ -30,6 +30,11 @@ ROWS = 8 if REGISTERS == 32 else 4
 VECTORS = 3
 
 
+def round_up(count, size):
+    """Return the next multiple of a size: what is computed in whole blocks, tiles or vectors."""
+    return -(-count // size) * size
+
+
 def keep_rolled(branch):
     """Forbid LLVM to unroll the loop that ends in this branch: two steps at once need more registers than there are."""
     module = branch.module

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lectcode.kernels.axes import Axis, forward_axes, grad_input_axes, without_padding
-from lectcode.kernels.block import ROWS, VECTORS
+from lectcode.kernels.block import ROWS, VECTORS, round_up
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import worth
 
@@ -200,8 +200,8 @@ def _plan(problem, K_w, filters, threads):
     long = not padded and K <= DEPTH and problem.pixels >= LARGE
     stripe = (LONG if long else TILES) * tile
     workspace = (
-        _up(images * channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
-        _up(-(-blocks // splits) * block * stripe + problem.lanes, tile),
+        round_up(images * channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
+        round_up(-(-blocks // splits) * block * stripe + problem.lanes, tile),
         packed if pack else 0,
     )
     sizes = Sizes(
@@ -243,10 +243,6 @@ def _plan(problem, K_w, filters, threads):
     )
     tasks = -(-N // images) * bands * groups * splits
     return Plan(sizes, told, sum(workspace), tasks, work, any(part[-1] == 0 for part in parts))
-
-
-def _up(size, multiple):
-    return -(-size // multiple) * multiple
 
 
 def _choose(problem):
@@ -331,12 +327,12 @@ def _divide(problem, padded, threads):
         bands = max(bands, -(-y.steps // fit))
     # three tasks would keep one of two threads waiting for half of the time
     if images > 1 and splits == 1:
-        images = -(-N // _up(-(-N // images), threads))
+        images = -(-N // round_up(-(-N // images), threads))
     if bands > 1 and few:
-        bands = _up(bands, threads)
+        bands = round_up(bands, threads)
     band = -(-y.steps // bands)
     if columns == 1 and bands > 1:
-        band = _up(band, problem.tile)
+        band = round_up(band, problem.tile)
     return images, -(-y.steps // band), band, splits
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lectcode.kernels.axes import Axis, forward_axes
-from lectcode.kernels.block import ROWS, VECTORS
+from lectcode.kernels.block import ROWS, VECTORS, round_up
 from lectcode.kernels.correlation import SECOND_LEVEL
 from lectcode.kernels.simd import BYTES
 
@@ -226,18 +226,14 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
         used=used,
         layout=layout,
         workspace=(
-            _up(images * used * plane + 2 * width, width) if padded else 0,
-            _up(most_lines, width) * (DEPTH + lanes),
-            0 if direct else _up(most_lines, width) * most_rows,
+            round_up(images * used * plane + 2 * width, width) if padded else 0,
+            round_up(most_lines, width) * (DEPTH + lanes),
+            0 if direct else round_up(most_lines, width) * most_rows,
         ),
     )
     tables = tuple(np.ascontiguousarray(table, np.int64) for table in (offsets, places, spots, bounds))
     told, tasks = (tuple(sizes), tables), geometry.groups * across * down * parts
     return Plan(way, sizes, told, sum(sizes.workspace), tasks, work)
-
-
-def _up(size, multiple):
-    return -(-size // multiple) * multiple
 
 
 def _costs(problem, finite):
@@ -246,14 +242,14 @@ def _costs(problem, finite):
     pixels, T, elements = N * problem.pixels, len(problem.taps), problem.elements
     packed = pixels * elements  # numbers of all windows; of short rows, vectors are copied that reach past the end
     if not problem.whole:
-        packed *= _up(x.steps, lanes) / x.steps
+        packed *= round_up(x.steps, lanes) / x.steps
     copied = COPY * N * channels * y.size
     costs = {
         "narrow": pixels * filters * channels * (NARROW[0] + NARROW[1] * T),
-        "windows": pixels * _up(filters, ROWS) * _up(elements, lanes)
+        "windows": pixels * round_up(filters, ROWS) * round_up(elements, lanes)
         + TURN * packed
         + (0 if problem.whole else copied),
-        "filters": pixels * _up(elements, ROWS) * _up(filters, lanes)
+        "filters": pixels * round_up(elements, ROWS) * round_up(filters, lanes)
         + TURN * (pixels + elements) * filters
         + (0 if problem.inside else copied),
     }
@@ -263,7 +259,7 @@ def _costs(problem, finite):
         met = problem.met()
         if all(met[:, begin:end].any(1).all() for begin, end in _panels(problem.pixels)):
             costs["inner"] = (
-                met.mean() * pixels * _up(channels, ROWS) * T * _up(filters, lanes)
+                met.mean() * pixels * round_up(channels, ROWS) * T * round_up(filters, lanes)
                 + TURN * (pixels + elements) * filters
             )
     return costs
@@ -290,7 +286,7 @@ def _divide(problem, way, itemsize):
     else:
         T = len(problem.taps)
         lines, quantum = filters, lanes
-        rows, least = (_up(channels, ROWS) * T, ROWS * T) if way == "inner" else (elements, ROWS)
+        rows, least = (round_up(channels, ROWS) * T, ROWS * T) if way == "inner" else (elements, ROWS)
         fetch, pack = FETCH * N * channels * y.size * x.size, TURN * pixels * filters
     work = groups * pixels * elements * filters
     quanta, blocks = -(-lines // quantum), -(-rows // least)
@@ -299,10 +295,10 @@ def _divide(problem, way, itemsize):
     for across in range(fewest, max(fewest, min(quanta, ENOUGH)) + 1):
         for down in range(1, blocks + 1):
             most = -(-quanta // across) * quantum, -(-blocks // down) * least
-            too_large = _up(most[0], width) * most[1] * itemsize > ACCUMULATORS and not _is_direct(problem, way)
+            too_large = round_up(most[0], width) * most[1] * itemsize > ACCUMULATORS and not _is_direct(problem, way)
             for parts in range(1, max(1, min(TASKS, pixels // PIXELS)) + 1):
                 tasks = groups * across * down * parts
-                idle = _up(tasks, TASKS) / tasks - 1 if work >= WORTH_DIVIDING else 0
+                idle = round_up(tasks, TASKS) / tasks - 1 if work >= WORTH_DIVIDING else 0
                 added = ADD * parts * groups * elements * filters if parts > 1 else 0
                 cost = work * idle / 2 + groups * (fetch * (across - 1) + pack * (down - 1)) + added
                 if best is None or (too_large, cost) < best[0]:

@@ -264,7 +264,7 @@ def _plan(N, rows, channels, y: Axis, x: Axis, geometry, filters, itemsize, thre
     height = (band - 1) * y.stride + ahead
     plane = height * pitch
 
-    row, column = np.divmod(np.arange(_up(band * x.steps)).clip(max=band * x.steps - 1), x.steps)
+    row, column = np.divmod(np.arange(block.round_up(band * x.steps, SUMS)).clip(max=band * x.steps - 1), x.steps)
     pixels = row * y.stride * pitch + column * x.stride + left + x.corner
     places = row * y.scale * results_pitch + column * x.scale
     row, column = np.divmod(np.arange(height * x.size), x.size)
@@ -305,11 +305,6 @@ def _plan(N, rows, channels, y: Axis, x: Axis, geometry, filters, itemsize, thre
     return Plan(sizes, (tuple(sizes), *tables), sum(workspace), tasks, work)
 
 
-def _up(number):
-    """Round up to a multiple of SUMS."""
-    return -(-number // SUMS) * SUMS
-
-
 def grad_filters(G, I, geometry, dF):
     """Write the gradient of the filters into dF."""
     plan = plan_grad_filters(G.shape[0], dF.shape[0] // geometry.groups, dF.shape[1], geometry, G.itemsize)
@@ -331,7 +326,7 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
     blocks = -(-geometry.groups // L)
     shares = min(N * sizes.bands, -(-TASKS // blocks))
     K = taps.size
-    taps = taps[np.arange(_up(K)).clip(max=K - 1)]  # the last sums may be of one tap, and not be used
+    taps = taps[np.arange(block.round_up(K, SUMS)).clip(max=K - 1)]  # the last sums may be of one tap, and not be used
     filters = (np.arange(rows)[:, None] * taps.size + np.arange(K)).reshape(-1) * L
     steps = sizes.band * sizes.columns
     workspace = sizes.workspace[0], rows * steps * L, rows * taps.size * L, L

@@ -20,10 +20,13 @@ def planes(array):
     return array.reshape(N * C, H, W)
 
 
-def work(geometry, count, pixel, tap):
-    """Weigh the pooling of `count` planes: a pixel and a place of a window take so many multiply-adds (measured)."""
+def work(geometry, count, dtype, pixel, tap):
+    """Weigh the pooling of `count` planes: a pixel and a place of a window take so many multiply-adds (measured).
+
+    Of float32; a number of eight bytes takes twice as long.
+    """
     (H, W), (H_out, W_out), (K_h, K_w) = geometry.input_size, geometry.output_size, geometry.kernel_size
-    return count * (pixel * H * W + tap * H_out * W_out * K_h * K_w)
+    return count * (pixel * H * W + tap * H_out * W_out * K_h * K_w) * dtype.itemsize // 4
 
 
 def dense(geometry):
@@ -74,7 +77,7 @@ def max_forward_loops(count, geometry, dtype):
         rows, room = abreast.forward_room(geometry, lanes(dtype))
         return abreast.forward, *_groups(geometry, count, dtype, 8, 2), (None, True, *window, rows), (room, dtype)
     kernel = maximum.forward if dense(geometry) else plain.max_forward
-    return kernel, count, work(geometry, count, 4, 0), window, None
+    return kernel, count, work(geometry, count, dtype, 4, 0), window, None
 
 
 @lru_cache(1024)
@@ -82,20 +85,20 @@ def max_backward_loops(count, geometry, dtype):
     """Choose how to give G to the winners."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     if quarters.applies(geometry, dtype):
-        return quarters.backward, count, work(geometry, count, 6, 0), (), None
+        return quarters.backward, count, work(geometry, count, dtype, 6, 0), (), None
     if whole.applies(geometry, dtype):
-        return whole.max_backward, count, work(geometry, count, 12, 0), (), None
+        return whole.max_backward, count, work(geometry, count, dtype, 12, 0), (), None
     if threes.applies(geometry, dtype):
         kernel, told = threes.backward(geometry, dtype)
-        return kernel, count, work(geometry, count, 10, 3), told, None
+        return kernel, count, work(geometry, count, dtype, 10, 3), told, None
     integers = np.dtype(f"i{dtype.itemsize}")
     if small.applies(geometry, dtype):
         told, room = small.plan(geometry, lanes(dtype))
-        return small.backward, count, work(geometry, count, 7, 3), told, (room, integers)
+        return small.backward, count, work(geometry, count, dtype, 7, 3), told, (room, integers)
     if abreast_applies(count, dtype):
         rows, room = winners.room(geometry, lanes(dtype))
         return winners.backward, *_groups(geometry, count, dtype, 10, 2), (*window, rows), (room, integers)
-    return plain.max_backward, count, work(geometry, count, 16, 0), window, None
+    return plain.max_backward, count, work(geometry, count, dtype, 16, 0), window, None
 
 
 @lru_cache(1024)
@@ -106,22 +109,22 @@ def avg_forward_loops(count, geometry, dtype):
         rows, room = abreast.forward_room(geometry, lanes(dtype))
         return abreast.forward, *_groups(geometry, count, dtype, 8, 2), (False, *window, rows), (room, dtype)
     window = geometry.kernel_size, geometry.stride, geometry.before
-    return average.forward, count, work(geometry, count, 8, 0), window, None
+    return average.forward, count, work(geometry, count, dtype, 8, 0), window, None
 
 
 @lru_cache(1024)
 def avg_backward_loops(count, geometry, dtype):
     """Choose how to give G to all pixels of a window."""
     if whole.applies(geometry, dtype):
-        return whole.avg_backward, count, work(geometry, count, 2, 0), (), None
+        return whole.avg_backward, count, work(geometry, count, dtype, 2, 0), (), None
     if abreast_applies(count, dtype):
         window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
         rows, room = abreast.backward_room(geometry, lanes(dtype))
         return abreast.backward, *_groups(geometry, count, dtype, 12, 3), (*window, rows), (room, dtype)
     window = geometry.kernel_size, geometry.stride, geometry.before
-    return average.backward, count, work(geometry, count, 8, 0), window, None
+    return average.backward, count, work(geometry, count, dtype, 8, 0), window, None
 
 
 def _groups(geometry, count, dtype, pixel, tap):
     """Return the tasks of planes abreast, each of as many as a vector has lanes, and their work."""
-    return -(-count // lanes(dtype)), work(geometry, count, pixel, tap)
+    return -(-count // lanes(dtype)), work(geometry, count, dtype, pixel, tap)

@@ -39,6 +39,7 @@ import numpy as np
 from numba import get_num_threads
 
 from lectcode.kernels import gemm
+from lectcode.kernels.block import round_up
 from lectcode.kernels.correlation import no_bias, one_window
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
@@ -104,14 +105,9 @@ class Sizes(NamedTuple):
     whole: int  # tiles of V, in whole blocks
 
 
-def _whole(count, size):
-    """Return the next multiple of a size."""
-    return count + -count % size
-
-
 def _work(total, rows, channels, K, lanes):
     """Return what it takes to transform F, the windows, and to multiply and transform back, in multiply-adds."""
-    total, rows, across = _whole(total, HALF), _whole(rows, lanes), _whole(channels, lanes)
+    total, rows, across = round_up(total, HALF), round_up(rows, lanes), round_up(channels, lanes)
     products = total * rows * (POSITIONS * channels + BACK_COST[K])
     return FILTER_COST[K] * K * K * rows * channels, WINDOW_COST[K] * across * total, products
 
@@ -141,17 +137,17 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     if filters_first:  # as many tasks for every thread, of whole blocks
         tasks = -(-total // TILES)
         tiles = -(-total // (tasks + -tasks % threads))
-        tiles = _whole(tiles, BLOCK)
-    wide = _whole(channels, lanes)
+        tiles = round_up(tiles, BLOCK)
+    wide = round_up(channels, lanes)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
-    whole = _whole(tiles, BLOCK)
+    whole = round_up(tiles, BLOCK)
     U_pitch, V_pitch, M_pitch = (min(channels, DEPTH) + 1) * lanes, whole * wide + lanes, (whole + 1) * lanes
     parts = -(-channels // DEPTH)
     first = vectors * parts * U_pitch if filters_first else V_pitch
     at_once = 1
     if not filters_first and POSITIONS * V_pitch * itemsize > FAR:
-        at_once = -(-vectors // _whole(-(-vectors // AT_ONCE), threads))  # as many tasks for every thread
+        at_once = -(-vectors // round_up(-(-vectors // AT_ONCE), threads))  # as many tasks for every thread
     return Sizes(
         rows,
         channels,
