@@ -413,6 +413,21 @@ def test_when_windows_are_small(monkeypatch):
     assert not small.applies(shapes.pool_geometry((9, W), 2, 2, 1), floats)
 
 
+def test_rows_of_small_windows_are_short_if_a_vector_holds_what_they_see():
+    """The windows, the pixels that are first in a window, and what would come around from the other end."""
+
+    def short(W, *window):
+        (*_, banding), _ = small.plan(shapes.pool_geometry((9, W), *window), 16)
+        return banding is None
+
+    assert short(32, (2, 3), (3, 2))
+    assert not short(33, (2, 3), (3, 2))
+    assert not short(32, 2, 2, ((0, 0), (1, 0)))  # the last pixel belongs to no window
+    assert not short(32, (2, 3), (3, 2), 0, 1, True)  # the last window ends one place farther
+    assert short(15, (3, 2), (3, 1), ((0, 0), (1, 0)))
+    assert not short(16, (3, 2), (3, 1), ((0, 0), (1, 0)))
+
+
 SMALL = [
     {"kernel_size": (2, 3), "stride": (3, 2)},
     {"kernel_size": (2, 4), "stride": (2, 2), "padding": ((1, 0), (2, 1)), "ceil_mode": True},
@@ -446,16 +461,17 @@ def test_small_windows_in_rows_short_and_long(dtype, window, windows, monkeypatc
     """Rows around one and two vectors of windows, and of pixels; bands of a few rows, and more rows than windows."""
     monkeypatch.setattr(small, "WINDOWS", windows)
     rng, full = np.random.default_rng(0), lanes(dtype)
-    lengths = {max(count * full + more, 5) for count in (1, 2, 4) for more in (-1, 0, 1, 2)}
+    lengths = {max(count * full + more, 5) for count in (1, 2, 4) for more in range(-3, 3)}
     for W, H in zip(sorted({*lengths, 5}), cycle((5, 8, 11)), strict=False):
         check_small(few_values(rng, 4, H, W, dtype=dtype), window)
 
 
+@pytest.mark.parametrize(("full", "more"), [(1, -3), (2, 3)], ids=["short", "long"])
 @pytest.mark.parametrize("window", SMALL)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_small_windows_with_special_numbers(dtype, window):
+def test_small_windows_with_special_numbers(dtype, window, full, more):
     """NaN anywhere, also as the last pixel of a window, and -inf, which padding must not beat."""
-    rng, W = np.random.default_rng(0), 2 * lanes(dtype) + 3
+    rng, W = np.random.default_rng(0), full * lanes(dtype) + more
     for numbers in ([np.nan, -np.inf, np.inf, -0.0, 1], [-np.inf], [-np.inf, 1], [-np.inf, -1e30], [0.0, -0.0]):
         check_small(rng.choice(np.array(numbers, dtype), (5, 9, W)), window)
     for place in range(9 * W):
