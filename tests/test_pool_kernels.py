@@ -261,6 +261,9 @@ def test_one_window_a_plane(pixels, dtype, size, monkeypatch):
         for divisor in (1, 4):  # the quotients are exact
             dI = lectcode.avg_pool2d_backward(G, np.zeros((1, count, *size), dtype), size, divisor_override=divisor)
             np.testing.assert_array_equal(dI, np.broadcast_to(G / divisor, dI.shape))
+            I = integers(rng, 1, count, *size, dtype=dtype)
+            O = lectcode.avg_pool2d(I, size, divisor_override=divisor)
+            np.testing.assert_array_equal(O, I.sum(axis=(2, 3), keepdims=True) / divisor)
     check_max(few_values(rng, 1, full, 30, 40, dtype=dtype), kernel_size=(30, 40))
 
 
@@ -285,6 +288,35 @@ def test_one_window_a_plane_with_its_winner_anywhere(words, dtype):
                 assert np.all(dI[[0, -1]] == 7)
                 expected = reference.max_pool2d_backward(G[None], I[None], (1, size))[0]
                 np.testing.assert_array_equal(dI[1:-1], expected[1:-1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_of_whole_planes(dtype):
+    """Of all sizes around one, two and five vectors, in groups of planes that are full, or are not; others' stay."""
+    rng, full = np.random.default_rng(0), lanes(dtype)
+    for size in {count * full + more for count in (1, 2, 5) for more in (-1, 0, 1) if count + more > 0}:
+        for planes in (1, full - 1, full, 2 * full + 1, 3 * full):
+            I = integers(rng, planes, 1, size, dtype=dtype)
+            I[0] = -0.0
+            if planes > 2:
+                I[1, 0, -1], I[planes // 2, 0, :2] = np.nan, (np.inf, -np.inf)[: min(size, 2)]
+            for divisors in (None, np.full((1, 1), 4, dtype)):
+                O, workspace = np.full((planes + full, 1, 1), 7, dtype), np.full(2 * full**2, np.nan, dtype)
+                with np.errstate(invalid="ignore"):  # inf - inf
+                    whole.avg_forward(I, divisors, O[:planes], workspace, 0, -(-planes // full))
+                    expected = I.sum(axis=(1, 2)) / (1 if divisors is None else 4)
+                np.testing.assert_array_equal(O[:planes, 0, 0], expected)
+                assert np.signbit(O[0, 0, 0])
+                assert np.all(O[planes:] == 7)
+
+
+def test_sums_of_whole_planes_leave_other_groups_alone():
+    full = lanes(np.float32)
+    I, O = np.ones((3 * full, 2, full), np.float32), np.full((3 * full, 1, 1), 7, np.float32)
+    whole.avg_forward(I, None, O, np.zeros(2 * full**2, np.float32), 1, 2)
+    assert np.all(O[:full] == 7)
+    assert np.all(O[full : 2 * full] == 2 * full)
+    assert np.all(O[2 * full :] == 7)
 
 
 def test_when_three_by_three_windows_stay_in_registers(monkeypatch):

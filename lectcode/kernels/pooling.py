@@ -104,6 +104,8 @@ def max_backward_loops(count, geometry, dtype):
 @lru_cache(1024)
 def avg_forward_loops(count, geometry, dtype):
     """Choose how to sum up windows."""
+    if whole.applies(geometry, dtype):
+        return whole.avg_forward, *_groups(geometry, count, dtype, 2, 0), (), (2 * lanes(dtype) ** 2, dtype)
     if abreast_applies(count, dtype):
         window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
         rows, room = abreast.forward_room(geometry, lanes(dtype))

@@ -1,9 +1,10 @@
-"""The gradients of pooling over whole planes, as before the last layer of a network: one window a plane.
+"""Means over whole planes, as before the last layer of a network, and gradients: one window a plane.
 
 Vectors hold pixels side by side. Of a maximum, the largest number is found first, and then where it stands first: the
 truth values of up to 64 comparisons are the bits of one integer, a word, and the lowest bit that is 1 says which of
 them it is, without a branch that the processor would have to guess. Nearly all of the gradient is zero. Of a mean, all
-pixels receive the same.
+pixels receive the same. Of its sum, each lane adds up some pixels; what the lanes have is added for as many planes at
+once as there are lanes.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from numba import njit
 
 from lectcode.kernels.simd import (
     anywhere,
+    between,
     bits_of,
     choose,
     equal,
@@ -22,6 +24,8 @@ from lectcode.kernels.simd import (
     load,
     splat,
     store,
+    store_first,
+    transpose,
     undefined,
 )
 
@@ -143,6 +147,35 @@ def max_backward(G, I, dI, first, last):
         store(d, end * size - lanes, zero)
         for i, gradient in enumerate(gradients[plane:end]):
             d[winners[i]] = gradient
+
+
+@njit(nogil=True, cache=True)
+def avg_forward(I, divisors, O, workspace, first, last):
+    """Write the sums, divided by `divisors` unless None, of the groups of planes first, ..., last - 1.
+
+    A group has as many planes as a vector has lanes. The workspace holds two squares of as many numbers.
+    """
+    size, lanes = I.shape[1] * I.shape[2], lanes_of(I)
+    images, results, rows = I.reshape(-1), O.reshape(-1), np.arange(lanes) * lanes
+    sums, turned = workspace[: lanes * lanes], workspace[lanes * lanes :]
+    rest = size % lanes
+    # The last pixels, fewer than a vector, stand at the end of one that begins earlier. -0 changes no sum, not even -0.
+    end, nothing = between(images, lanes - rest, lanes), splat(I.dtype.type(-0.0))
+    for group in range(first, last):  # group alone writes its numbers of O
+        plane, planes = group * lanes, min(lanes, len(I) - group * lanes)
+        for i in range(lanes):  # lanes without a plane repeat the last one
+            p = (plane + min(i, planes - 1)) * size
+            total = choose(end, load(images, p + size - lanes), nothing)
+            for q in range(p, p + size - rest, lanes):
+                total = total + load(images, q)
+            store(sums, i * lanes, total)
+        transpose(sums, 0, rows, 0, turned, 0, lanes)
+        total = load(turned, 0)
+        for i in range(1, lanes):
+            total = total + load(turned, i * lanes)
+        if divisors is not None:
+            total = total / splat(divisors[0, 0])
+        store_first(results, plane, total, planes)
 
 
 @njit(nogil=True, cache=True)
