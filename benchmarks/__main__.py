@@ -20,7 +20,7 @@ def arguments():
     parser.add_argument("--threads", default=None, help="comma-separated; default: 1 and all cores up to 2")
     parser.add_argument("--batch", default="1,8,64", help="N, comma-separated")
     parser.add_argument("--algorithm", default="auto", help="lectcode's algorithm for convolutions")
-    parser.add_argument("--seconds", type=float, default=0.1, help="budget of a row; at least three rounds are run")
+    parser.add_argument("--seconds", type=float, default=0.1, help="budget of a row; at least five rounds are run")
     parser.add_argument(
         "--best", action="store_true", help="print ratios of least times, for a busy machine; no --json"
     )

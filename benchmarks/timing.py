@@ -10,7 +10,7 @@ from math import ceil
 from statistics import median
 
 SAMPLE = 1e-3  # seconds that one sample lasts at least; shorter calls are repeated within it
-ROUNDS = 3, 7  # the fewest and the most
+ROUNDS = 5, 7  # the fewest, of which two may meet a stall of a shared machine, and the most
 PAUSE = 1e-3, 10e-3  # before a sample, with one thread and with several: those of the one before go on spinning a while
 WARM = 20e-3  # a call longer than this brings its own data into the caches
 

@@ -94,7 +94,7 @@ class Sizes(NamedTuple):
     total: int  # tiles of all images
     tiles: int  # of a task; all of them unless U is computed first
     parts: int  # of the channels, DEPTH in each but the last
-    at_once: int  # vectors of filters that are multiplied with a part of V before the next part is read
+    at_once: int  # vectors of filters that are multiplied with a part of V before the next is read; 1 if U is first
     filters_first: bool  # U is computed first, else V
     common: bool  # once for all threads
     width: int  # of the padded source, and what a vector may write past it

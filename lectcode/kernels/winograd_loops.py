@@ -114,13 +114,11 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
         for q in range(first_vector, last_vector, sizes.at_once):
             some = min(sizes.at_once, last_vector - q)
             for c in range(0, channels, DEPTH):
-                u, next_u = begin, part
-                if sizes.filters_first:
-                    u, next_u = (q * sizes.parts + c // DEPTH) * part, sizes.parts * part
-                else:
+                u = (q * sizes.parts + c // DEPTH) * part if sizes.filters_first else begin
+                if not sizes.filters_first:
                     for i in range(some):
                         _transform_filters(F, q + i, c, five, sizes, places, constants, rest, U[i * part :])
-                _multiply(U[u:], next_u, some, V, c, last_tile - first_tile, sizes, places, constants, M)
+                _multiply(U[u:], some, V, c, last_tile - first_tile, sizes, places, constants, M)
             for i in range(some):
                 m = M[i * results :]
                 _transform_back(m, q + i, five, sizes, places, bias, constants, rest, first_tile, last_tile, O, flags)
@@ -331,7 +329,7 @@ def _transform_windows(X, sizes, places, constants, V, workspace, origin, first,
 
 
 @njit(nogil=True, cache=True)
-def _multiply(U, next_u, vectors, V, c, tiles, sizes, places, zeros, M):
+def _multiply(U, vectors, V, c, tiles, sizes, places, zeros, M):
     """Write, or add, the 36 products of some vectors of filters with some tiles, M[vector][position][tile][filter].
 
     The channels are those from c on, the first in U.
@@ -340,7 +338,7 @@ def _multiply(U, next_u, vectors, V, c, tiles, sizes, places, zeros, M):
     place, row = _place(sizes, c)
     for position in range(POSITIONS):
         for i in range(vectors):
-            u = i * next_u + position * sizes.U_pitch
+            u = (i * POSITIONS + position) * sizes.U_pitch
             for t in range(0, tiles, BLOCK):
                 v = position * sizes.V_pitch + place + t * row
                 m = (i * POSITIONS + position) * sizes.M_pitch + t * lanes
