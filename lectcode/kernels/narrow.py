@@ -21,6 +21,7 @@ from numba import njit
 
 from lectcode.kernels import direct
 from lectcode.kernels.axes import forward_axes
+from lectcode.kernels.block import round_up
 from lectcode.kernels.correlation import Sizes
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import pad_plane
@@ -155,7 +156,7 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
     """Return the sizes, where the pixels stand that each filter element meets at step 0, and the workspace's size."""
     y, x = forward_axes(geometry)
     L = BYTES // itemsize
-    wide = -(-x.steps // L) * L
+    wide = round_up(x.steps, L)
     extent = y.steps + y.reach, wide + x.reach
     lines = [
         ((f * x.phases + g) * extent[0] + y_shift) * extent[1] + x_shift

@@ -135,9 +135,8 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         filters_first = by_tiles < by_filters
     tiles = total
     if filters_first:  # as many tasks for every thread, of whole blocks
-        tasks = -(-total // TILES)
-        tiles = -(-total // (tasks + -tasks % threads))
-        tiles = round_up(tiles, BLOCK)
+        tasks = round_up(-(-total // TILES), threads)
+        tiles = round_up(-(-total // tasks), BLOCK)
     wide = round_up(channels, lanes)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
