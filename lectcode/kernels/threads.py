@@ -46,19 +46,22 @@ def share(kernel, tasks, work, *arguments, workspace=None):
     """
     threads = min(tasks, useful(work))
     if threads <= 1:
-        _run(kernel, arguments, workspace, 0, tasks)
+        _run(kernel, arguments, workspace, (0, tasks))
         return
-    ours, *others = pairwise(tasks * thread // threads for thread in range(threads + 1))
-    pool, helpers = workers.pool, []
+    # The caller begins first: if a task is left over, it is the caller's.
+    first, *others = pairwise(-(-tasks * thread // threads) for thread in range(threads + 1))
+    mine, pool, helpers = [first], workers.pool, []
+    arguments_here = _with_workspace(arguments, workspace)  # before the others begin, who then wait for the GIL
     for part in others:
         helper = pool.borrow()
         if helper is None:  # other callers have them all
-            _run(kernel, arguments, workspace, *part)
+            mine.append(part)
         else:
-            helper.begin(_run, kernel, arguments, workspace, *part)
+            helper.begin(_run, kernel, arguments, workspace, part)
             helpers.append(helper)
     try:
-        _run(kernel, arguments, workspace, *ours)
+        for part in mine:
+            kernel(*arguments_here, *part)
     finally:
         errors = [helper.finish() for helper in helpers]
         for helper in helpers:
@@ -67,11 +70,12 @@ def share(kernel, tasks, work, *arguments, workspace=None):
         raise error  # an error in a thread is an error of the call
 
 
-def _run(kernel, arguments, workspace, first, last):
-    if workspace is None:
-        kernel(*arguments, first, last)
-    else:
-        kernel(*arguments, lend(*workspace), first, last)
+def _run(kernel, arguments, workspace, part):
+    kernel(*_with_workspace(arguments, workspace), *part)
+
+
+def _with_workspace(arguments, workspace):
+    return arguments if workspace is None else (*arguments, lend(*workspace))
 
 
 def lend(size, dtype):

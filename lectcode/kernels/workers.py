@@ -25,7 +25,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LOOKS = 20_000  # with the pause after each, some 0.5 ms: what a caller's own code between two layers may take
-PATIENCE = 100  # who sent the signal still has the GIL for a few us, and to wait for it in vain means to fall asleep
+# Who sent a signal still has the GIL for a few us, and to ask for it in vain means to fall asleep. So whoever saw it
+# looks so many times more: a caller reads the arguments of its own part before it lets go, a worker has only to wait.
+BEGUN, DONE = 200, 50
 LINE = 8  # numbers in a cache line: two counts in one would slow each other down
 
 
@@ -71,11 +73,11 @@ def _keep_away(thread):
 
 
 @njit(nogil=True, cache=True)
-def _changes(count, seen, looks):
-    """Tell whether count[0] becomes something else than `seen` before so many looks at it."""
+def _changes(count, seen, looks, patience):
+    """Tell whether count[0] becomes something else than `seen` before so many looks at it; if so, be patient."""
     for _ in range(looks):
         if _look(count) != seen:
-            for _ in range(PATIENCE):
+            for _ in range(patience):
                 _look(count)
             return True
     return False
@@ -84,8 +86,8 @@ def _changes(count, seen, looks):
 class Signal:
     """A count that one thread raises and another waits for."""
 
-    def __init__(self):
-        self._count = np.zeros(LINE, np.int64)
+    def __init__(self, patience):
+        self._count, self._patience = np.zeros(LINE, np.int64), patience
         self.asleep = False
         self._bell = queue.SimpleQueue()
 
@@ -97,7 +99,7 @@ class Signal:
 
     def wait(self, seen):
         """Return the count as soon as it is not `seen` any more."""
-        if not _changes(self._count, seen, LOOKS):
+        if not _changes(self._count, seen, LOOKS, self._patience):
             self.asleep = True  # first this, then another look: so no bell goes unheard
             while self._count[0] == seen:
                 self._bell.get()  # a bell may have been meant for an earlier wait
@@ -110,10 +112,10 @@ class Worker:
 
     def __init__(self):
         self._job, self._error = None, None
-        self._given, self._done = Signal(), Signal()
+        self._given, self._done = Signal(BEGUN), Signal(DONE)
         self._jobs = 0
         # Compiled by the caller: if the new thread did it, a fork meanwhile would copy the compiler's closed lock.
-        _changes(self._given._count, 0, 0)
+        _changes(self._given._count, 0, 0, 0)
         self._thread = threading.Thread(target=self._work, name="lectcode", daemon=True)
         self._thread.start()
 
