@@ -70,7 +70,7 @@ coverage: .venv/development  ## the tests of the package; demands full line and 
 peers: .venv/peers  ## add PyTorch, the peer of some tests, to the environment
 
 bench: .venv/bench  ## time every layer and a training step beside PyTorch and onnxruntime; record it in benchmarks/results/
-	$(BIN)/python -m benchmarks --json benchmarks/results
+	$(BIN)/python -m benchmarks --walks 3 --json benchmarks/results
 	$(BIN)/python -m benchmarks.train_digits --json benchmarks/results
 	$(BIN)/python -m benchmarks.rounding --json benchmarks/results
 	$(BIN)/python -m benchmarks.workspace --json benchmarks/results

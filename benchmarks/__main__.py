@@ -20,7 +20,8 @@ def arguments():
     parser.add_argument("--threads", default=None, help="comma-separated; default: 1 and all cores up to 2")
     parser.add_argument("--batch", default="1,8,64", help="N, comma-separated")
     parser.add_argument("--algorithm", default="auto", help="lectcode's algorithm for convolutions")
-    parser.add_argument("--seconds", type=float, default=0.1, help="budget of a row; at least five rounds are run")
+    parser.add_argument("--walks", type=int, default=1, help="how often all rows are visited, one after the other")
+    parser.add_argument("--seconds", type=float, default=0.1, help="budget of a visit, of three rounds at least")
     parser.add_argument(
         "--best", action="store_true", help="print ratios of least times, for a busy machine; no --json"
     )
@@ -34,6 +35,29 @@ def arguments():
     return options
 
 
+def visit(planned, threads, options, run_limits, visits):
+    """Measure each row once more, add that to its `visits`, print what all of them say; yield what was refused."""
+    block, peers = None, rows.peers()
+    for name, dtype, N, layer, networks in planned:
+        if block != (name, dtype, N):
+            block = name, dtype, N
+            print(table.head(name, np.dtype(dtype).name, N, threads))
+        row = rows.Row(name, dtype, N, layer, networks, options.algorithm)
+        here = [visits.setdefault((*block, layer, t), []) for t in threads]
+        try:
+            for t, earlier in zip(threads, here, strict=True):
+                earlier.append(row.measure(t, peers, options.seconds))
+        except ValueError as error:
+            yield rows.skipped(name, dtype, N, layer, str(error))
+            continue
+        print(table.line([shown(rows.joined(visited), options) for visited in here], run_limits), flush=True)
+
+
+def shown(row, options):
+    """Return a row with the ratios that are asked for."""
+    return {**row, "ratio": row["best"]} if options.best else row
+
+
 def main():
     """Measure, print, record."""
     options = arguments()
@@ -44,7 +68,7 @@ def main():
     threads = [int(t) for t in (options.threads or ("1" if cores == 1 else "1,2")).split(",")]
     batches = [int(N) for N in options.batch.split(",")]
     dtypes = [DTYPES[name] for name in options.dtypes.split(",")]
-    load, peers = busy.load(), rows.peers()
+    load = busy.load()
     run = {
         "machine": machine.describe(),
         "versions": machine.versions(),
@@ -53,29 +77,14 @@ def main():
         "limits": limits.measure(threads),
     }
     print(f"{run['machine']}\n{run['versions']}\n{run['limits']}")
-    measured, skipped, block = [], [], None
-    for name, dtype, N, layer, networks in rows.plan(names, batches, dtypes, options.only):
-        if reason := rows.too_large(layer, N, dtype):
-            skipped.append({"pass": name, "dtype": np.dtype(dtype).name, "N": N, "layer": layer.name, "reason": reason})
-            continue
-        if block != (name, dtype, N):
-            block = name, dtype, N
-            print(table.head(name, np.dtype(dtype).name, N, threads))
-        row, here = rows.Row(name, dtype, N, layer, networks, options.algorithm), []
-        try:
-            for t in threads:
-                with busy.Others() as others:
-                    measurement = row.measure(t, peers, options.seconds)
-                here.append({**measurement, "busy": others.cores})
-        except ValueError as error:
-            reason = str(error)
-            skipped.append({"pass": name, "dtype": np.dtype(dtype).name, "N": N, "layer": layer.name, "reason": reason})
-            continue
-        if options.best:
-            here = [{**row, "ratio": row["best"]} for row in here]
-        measured += here
-        print(table.line(here, run["limits"]), flush=True)
-    run["limits"] = limits.best(run["limits"], limits.measure(threads))  # whatever else ran before may be gone
+    planned, skipped = rows.split(rows.plan(names, batches, dtypes, options.only))
+    visits = {}
+    for walk in range(1, options.walks + 1):
+        print(f"\nwalk {walk} of {options.walks}")
+        refused = list(visit(planned, threads, options, run["limits"], visits))
+        run["limits"] = limits.best(run["limits"], limits.measure(threads))  # whatever else ran before may be gone
+    skipped += refused
+    measured = [shown(rows.joined(visited), options) for visited in visits.values() if visited]
     if options.update:
         run, measured, skipped = record.updated(options.update, run, measured)
     run |= {"summary": summary.summarise(measured), "skipped": skipped, "rows": measured}

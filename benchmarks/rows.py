@@ -1,11 +1,13 @@
 """One row of the table: a pass of a layer at one N, dtype and number of threads, or the reason why there is none."""
 
 import re
+from dataclasses import dataclass
+from statistics import fmean
 
 import numba
 import numpy as np
 
-from benchmarks import agreement, timing
+from benchmarks import agreement, busy, timing
 from benchmarks.contenders import ours
 from benchmarks.layers import Conv
 from benchmarks.networks import distinct
@@ -47,6 +49,22 @@ def plan(passes, batches, dtypes, only=""):
                         yield pass_name, dtype, N, layer, where
 
 
+def split(planned):
+    """Return the rows that can be measured, and for the others what the record says of them."""
+    found, left_out = [], []
+    for name, dtype, N, layer, networks in planned:
+        if reason := too_large(layer, N, dtype):
+            left_out.append(skipped(name, dtype, N, layer, reason))
+        else:
+            found.append((name, dtype, N, layer, networks))
+    return found, left_out
+
+
+def skipped(name, dtype, N, layer, reason):
+    """Return what the record says of a row that was not measured."""
+    return {"pass": name, "dtype": np.dtype(dtype).name, "N": N, "layer": layer.name, "reason": reason}
+
+
 def too_large(layer, N, dtype):
     """Return why a row is left out; None if it is not."""
     used = 2 * layer.numbers(N) * np.dtype(dtype).itemsize
@@ -68,7 +86,7 @@ class Row:
         self.call = ours.prepare(pass_name, layer, self.arrays, algorithm)
 
     def measure(self, threads, peers, budget):
-        """Compare the results, then time; return the row as a dictionary."""
+        """Compare the results, then time; return a `Visit`."""
         numba.set_num_threads(threads)
         contenders, differences = {ours.NAME: self.call}, {}
         result = np.array(self.call())
@@ -79,9 +97,10 @@ class Row:
             differences[peer.NAME] = agreement.difference(self.pass_name, self.layer, self.N, result, call())
             contenders[peer.NAME] = call
         del result
-        timed = timing.interleave(contenders, budget, threads)
+        with busy.Others() as others:
+            timed = timing.interleave(contenders, budget, threads)
         layer, N = self.layer, self.N
-        return {
+        what = {
             "pass": self.pass_name,
             "layer": layer.name,
             "networks": self.networks,
@@ -90,9 +109,30 @@ class Row:
             "threads": threads,
             "flop": layer.flops(N),
             "bytes": layer.numbers(N) * np.dtype(self.dtype).itemsize,
-            "rounds": timed.rounds,
-            "seconds": timed.seconds,
-            "ratio": timed.ratios,
-            "best": timed.best,
-            "difference": differences,
         }
+        return Visit(what, timed, differences, others.cores)
+
+
+@dataclass
+class Visit:
+    """What was measured of a row in one visit."""
+
+    what: dict  # the row's pass, layer and so on
+    timed: timing.Timing
+    differences: dict  # of the results from each peer's
+    busy: float  # cores that others used meanwhile
+
+
+def joined(visits):
+    """Return a row of the record: what was measured of it in all visits."""
+    first, *_ = visits
+    timed = timing.joined([visit.timed for visit in visits])
+    return {
+        **first.what,
+        "rounds": timed.rounds,
+        "seconds": timed.seconds,
+        "ratio": timed.ratios,
+        "best": timed.best,
+        "difference": {peer: max(visit.differences[peer] for visit in visits) for peer in first.differences},
+        "busy": fmean(visit.busy for visit in visits),
+    }

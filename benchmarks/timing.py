@@ -1,7 +1,8 @@
 """Interleaved timing: every round times every contender, each round begins with another one.
 
 Times on a shared machine drift; ratios within one round drift together. So a ratio is the median over the rounds of the
-ratios within each.
+ratios within each. But a neighbour who takes the memory or a core for a second may slow one contender more than the
+other, in all rounds of that second: so rounds of several visits, minutes apart, are joined.
 """
 
 import time
@@ -9,39 +10,63 @@ from dataclasses import dataclass
 from math import ceil
 from statistics import median
 
-SAMPLE = 1e-3  # seconds that one sample lasts at least; shorter calls are repeated within it
-ROUNDS = 5, 7  # the fewest, of which two may meet a stall of a shared machine, and the most
+# Seconds for which calls are repeated before a sample, and that it lasts at least: a core that had nothing to do is slow
+# at first, and calls of a network follow each other.
+WARM_UP, SAMPLE = 2e-3, 2e-3
+ROUNDS = 3, 5  # of a visit: the fewest and the most
 PAUSE = 1e-3, 10e-3  # before a sample, with one thread and with several: those of the one before go on spinning a while
 WARM = 20e-3  # a call longer than this brings its own data into the caches
 
 
 @dataclass
 class Timing:
-    """Seconds of one call of each contender, and how much longer each takes than the first."""
+    """What each round took: for each contender the seconds of one call, round after round."""
 
-    seconds: dict
-    ratios: dict
-    best: dict  # the same of the least times: what a busy machine disturbs least
-    rounds: int
+    samples: dict
+
+    @property
+    def rounds(self):
+        """How many there were."""
+        return len(next(iter(self.samples.values())))
+
+    @property
+    def seconds(self):
+        """The median for each contender."""
+        return {name: median(sample) for name, sample in self.samples.items()}
+
+    @property
+    def ratios(self):
+        """For each but the first, the median over rounds of its time divided by that of the first."""
+        return _ratios(self.samples)
+
+    @property
+    def best(self):
+        """The ratios of the least times: what a busy machine disturbs least."""
+        return _ratios({name: [min(sample)] for name, sample in self.samples.items()})
 
 
-def interleave(contenders, budget, threads=1):
+def joined(timings):
+    """Return the rounds of several visits to the same contenders as those of one."""
+    first, *_ = timings
+    return Timing({name: [second for timing in timings for second in timing.samples[name]] for name in first.samples})
+
+
+def interleave(contenders, budget, threads=1, rounds=ROUNDS):
     """Time {name: call}; the first is the one that the others are divided by. `budget` is in seconds of calling."""
+    fewest, most = rounds
     lasts = dict.fromkeys(contenders, WARM)  # the first round calls once, later ones as often as it then takes
     samples = {name: [] for name in contenders}
     spent = 0.0
-    for order in rotations(contenders):
+    for done, order in zip(range(1, most + 1), rotations(contenders)):
         for name in order:
             time.sleep(PAUSE[threads > 1])
             begin = time.perf_counter()
             lasts[name] = _sample(contenders[name], lasts[name])
             spent += time.perf_counter() - begin
             samples[name].append(lasts[name])
-        rounds = len(samples[name])
-        if rounds >= ROUNDS[1] or (rounds >= ROUNDS[0] and spent * (rounds + 1) / rounds > budget):
-            medians = {name: median(sample) for name, sample in samples.items()}
-            least = {name: [min(sample)] for name, sample in samples.items()}
-            return Timing(medians, ratios(samples), ratios(least), rounds)
+        if done >= fewest and spent * (done + 1) / done > budget:
+            break
+    return Timing(samples)
 
 
 def rotations(names):
@@ -52,15 +77,14 @@ def rotations(names):
         names.append(names.pop(0))
 
 
-def ratios(samples):
-    """Return, for each but the first, the median over rounds of its time divided by that of the first."""
+def _ratios(samples):
     (_, ours), *others = samples.items()
     return {name: median(b / a for a, b in zip(ours, sample, strict=True)) for name, sample in others}
 
 
 def _sample(call, lasts):
     if lasts < WARM:
-        call()
+        _seconds(call, ceil(WARM_UP / lasts))
     return _seconds(call, ceil(SAMPLE / lasts))
 
 

@@ -19,6 +19,7 @@ from lectcode import data, nn
 
 SEEDS = range(5)
 BATCHES = 1, 8, 32, 128
+ROUNDS = 7, 25  # the fewest, and the most
 TOLERANCES = {np.float32: 1e-3, np.float64: 1e-12}
 
 
@@ -114,7 +115,7 @@ def rows(threads=(1, 2), batches=BATCHES, seconds=1.0):
                 numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
                 torch.set_num_threads(count)
                 with busy.Others() as others:
-                    timed = timing.interleave(contenders, seconds, count)
+                    timed = timing.interleave(contenders, seconds, count, ROUNDS)
                 row = {"dtype": np.dtype(dtype).name, "N": N, "threads": count, "rounds": timed.rounds}
                 found.append(row | {"seconds": timed.seconds, "ratio": timed.ratios, "busy": others.cores})
     numba.set_num_threads(before[0])

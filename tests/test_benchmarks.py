@@ -203,9 +203,9 @@ class Peer:
 
 def test_a_row_is_compared_before_it_is_timed(monkeypatch):
     row = rows.Row("forward", np.float32, 1, Conv(2, 4, (7, 8), (3, 3)), {"A": 1}, "auto")
-    measured = row.measure(1, [Peer(0)], budget=0.01)
+    measured = rows.joined([row.measure(1, [Peer(0)], budget=0.01)])
     assert measured["ratio"].keys() == {"PyTorch"}
-    assert set(measured) | {"busy"} == set(ROW)
+    assert set(measured) == set(ROW)
     monkeypatch.setattr(timing, "interleave", lambda *_: pytest.fail("a wrong result was timed"))
     with pytest.raises(agreement.WrongResultError):
         row.measure(1, [Peer(0.01)], budget=0.01)
@@ -217,7 +217,23 @@ def test_rotation_begins_with_every_contender():
 
 def test_ratios_are_medians_of_the_rounds():
     samples = {"lectcode": [1.0, 2.0, 10.0], "PyTorch": [3.0, 4.0, 10.0], "other": [0.5, 1.0, 5.0]}
-    assert timing.ratios(samples) == {"PyTorch": 2.0, "other": 0.5}
+    timed = timing.Timing(samples)
+    assert timed.ratios == {"PyTorch": 2.0, "other": 0.5}
+    assert timed.best == {"PyTorch": 3.0, "other": 0.5}
+    assert (timed.rounds, timed.seconds) == (3, {"lectcode": 2.0, "PyTorch": 4.0, "other": 1.0})
+
+
+def test_visits_to_a_row_are_joined_round_by_round():
+    """Two slow rounds of one visit do not decide a median of five."""
+    what = {key: ROW[key] for key in ("pass", "layer", "networks", "N", "dtype", "threads", "flop", "bytes")}
+    one = timing.Timing({"lectcode": [9.0, 8.0], "PyTorch": [4.0, 4.0]})
+    other = timing.Timing({"lectcode": [1.0, 2.0, 1.0], "PyTorch": [2.0, 4.0, 3.0]})
+    visits = [rows.Visit(what, one, {"PyTorch": 0.5}, 0.4), rows.Visit(what, other, {"PyTorch": 1.5}, 0.0)]
+    row = rows.joined(visits)
+    assert set(row) == set(ROW)
+    assert (row["rounds"], row["ratio"], row["best"]) == (5, {"PyTorch": 2.0}, {"PyTorch": 2.0})
+    assert (row["seconds"], row["difference"], row["busy"]) == ({"lectcode": 2.0, "PyTorch": 4.0}, {"PyTorch": 1.5}, 0.2)
+    assert len(one.samples["lectcode"]) == 2  # what is joined is not changed
 
 
 def test_every_contender_is_called_in_every_round():
@@ -225,6 +241,7 @@ def test_every_contender_is_called_in_every_round():
     contenders = {name: lambda name=name: calls.update(name) for name in "ab"}
     timed = timing.interleave(contenders, budget=0.0)
     assert timed.rounds == timing.ROUNDS[0]
+    assert timing.interleave(contenders, budget=9.0, rounds=(2, 4)).rounds == 4
     assert set(timed.seconds) == {"a", "b"}
     assert set(timed.ratios) == set(timed.best) == {"b"}
     assert min(calls.values()) > timed.rounds
@@ -328,6 +345,10 @@ def test_what_is_too_large_is_left_out_with_a_reason():
     layer = Conv(64, 64, (224, 224), (3, 3), padding=(1, 1))
     assert rows.too_large(layer, 1, np.float32) is None
     assert "GFlop" in rows.too_large(layer, 16, np.float32)
+    planned = [("forward", np.float32, N, layer, {"A": 1}) for N in (1, 16)]
+    measurable, left_out = rows.split(planned)
+    assert measurable == planned[:1]
+    assert [(entry["N"], "GFlop" in entry["reason"]) for entry in left_out] == [(16, True)]
     assert "GB" in rows.too_large(layer, 64, np.float32)
 
 

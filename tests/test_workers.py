@@ -16,7 +16,7 @@ from lectcode.kernels import workers
 
 
 def test_a_signal_that_came_before_is_not_waited_for():
-    signal = workers.Signal()
+    signal = workers.Signal(0)
     signal.send()
     assert signal.wait(0) == 1
 
@@ -41,7 +41,7 @@ def test_a_look_reads_memory_with_and_without_a_pause(monkeypatch, processor):
 @pytest.mark.parametrize("looks", [0, workers.LOOKS])
 def test_a_signal_reaches_who_looks_and_who_sleeps(monkeypatch, looks):
     monkeypatch.setattr(workers, "LOOKS", looks)
-    ping, pong, rounds = workers.Signal(), workers.Signal(), 300
+    ping, pong, rounds = workers.Signal(workers.BEGUN), workers.Signal(workers.DONE), 300
 
     def answer():
         for seen in range(rounds):
@@ -60,7 +60,7 @@ def test_a_signal_reaches_who_looks_and_who_sleeps(monkeypatch, looks):
 
 
 def test_a_bell_for_an_earlier_wait_wakes_nobody():
-    signal = workers.Signal()
+    signal = workers.Signal(0)
     signal.send()
     signal._bell.put(None)
     thread = threading.Timer(0.05, signal.send)

@@ -137,6 +137,8 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
     if filters_first:  # as many tasks for every thread, of whole blocks
         tasks = round_up(-(-total // TILES), threads)
         tiles = round_up(-(-total // tasks), BLOCK)
+        while -(-total // tiles) % threads and tiles > BLOCK:
+            tiles -= BLOCK
     wide = round_up(channels, lanes)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.
