@@ -201,7 +201,7 @@ def _plan(problem, K_w, filters, threads):
     stripe = (LONG if long else TILES) * tile
     workspace = (
         round_up(images * channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
-        round_up(-(-blocks // splits) * block * stripe + problem.lanes, tile),
+        round_up((-(-blocks // splits) if K > DEPTH else 1) * block * stripe + problem.lanes, tile),
         packed if pack else 0,
     )
     sizes = Sizes(

@@ -129,11 +129,14 @@ def _pad_images(X, sizes, n, images, group, step, padded):
 
 
 @njit(nogil=True, cache=True, inline="always")  # a call would count the references to each array, for each panel
-def _multiply_blocks(sizes, blocks, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole, D):
+def _multiply_blocks(
+    sizes, blocks, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole, places, count, last_k, D
+):
     """Multiply `length` pixels with blocks of filters, from row k of the product on.
 
-    The first `whole` of them are added to O, from `o` on, the others to C. Filters that are far away, and far from each
-    other, are called for one block ahead.
+    The first `whole` of them are added to O, the others to C. With the last rows, what a block has in C is written to
+    its places in O at once: memory takes it while the next block is multiplied. Filters that are far away, and far from
+    each other, are called for one block ahead.
     """
     lanes, block, (first, last) = lanes_of(C), sizes.block, blocks
     width, (F_row, F_channel, F_group) = VECTORS * lanes, sizes.filters
@@ -142,11 +145,12 @@ def _multiply_blocks(sizes, blocks, group, k, depth, A, columns, i, F, B, b, lin
         row, place = _first_row(sizes, number), number - first
         d = group * sizes.rows + row if k == 0 else D.size - block  # the bias, or zeros
         a = place * block * sizes.channels * sizes.taps if sizes.A_packed else group * F_group + row * F_row
-        c, direct = place * block * sizes.stripe, whole if row == number * block else 0
+        direct = whole if row == number * block else 0
+        c = 0 if k == 0 and last_k else place * block * sizes.stripe
         if far and number + 1 < last and length > width:  # one tile would be over before they came
             next_row = _first_row(sizes, number + 1)
             call_for_filters(F, group * F_group + next_row * F_row, F_row, columns, i, depth)
-        to = o + row * sizes.O_plane
+        to = o + row * sizes.O_plane + places[0, 0]
         for x in range(0, direct, width):
             multiply_add_3(
                 depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, O, to + x, sizes.O_plane, D, d, k > 0
@@ -156,19 +160,10 @@ def _multiply_blocks(sizes, blocks, group, k, depth, A, columns, i, F, B, b, lin
             _multiply(
                 depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, C, c + x, sizes.stripe, D, d, k > 0, vectors
             )
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _unpack_blocks(sizes, blocks, C, whole, length, places, count, O, o):
-    """Write what blocks of filters have in C to its pixels."""
-    first, last = blocks
-    for number in range(first, last):
-        row = _first_row(sizes, number)
-        direct = whole if row == number * sizes.block else 0
-        if direct < length:
-            for r in range(min(sizes.block, sizes.rows)):
-                c = ((number - first) * sizes.block + r) * sizes.stripe
-                unpack(C, c, direct, places, count, sizes.O_column, O, o + (row + r) * sizes.O_plane)
+        if last_k and direct < length:
+            for r in range(min(block, sizes.rows)):
+                to = o + (row + r) * sizes.O_plane
+                unpack(C, c + r * sizes.stripe, direct, places, count, sizes.O_column, O, to)
 
 
 @njit(nogil=True, cache=True)
@@ -252,14 +247,14 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                         whole = 0
                     if sizes.padded or sizes.rows < block:
                         whole = 0
-                    o = O_here + places[0, 0]
                     for k in range(0, K, DEPTH):
                         depth, at, t = min(DEPTH, K - k), table + k, k % elements
                         b, lines_b, j = X_image + begin, lines, at
                         if not sizes.padded:
                             pack(X, X_image, lines, at, depth, t, step, moves, number, bits, padding, B, stripe)
                             b, lines_b, j = 0, dense, 0
+                        last_k = k + depth == K
                         _multiply_blocks(
-                            sizes, some, group, k, depth, A, columns, at, F, B, b, lines_b, j, length, C, O, o, whole, D
-                        )
-                    _unpack_blocks(sizes, some, C, whole, length, places, count, O, O_here)
+                            sizes, some, group, k, depth, A, columns, at, F, B, b, lines_b, j, length,
+                            C, O, O_here, whole, places, count, last_k, D,
+                        )  # fmt: skip
