@@ -56,13 +56,14 @@ def divided(request, monkeypatch):
     monkeypatch.setattr(correlation, "LARGE", 1 if request.param == "packed without padding" else 10**9)
     monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
 
-    def way(y, x, gradient):
-        without = axes.without_padding if gradient else lambda axis: axis
+    def way(problem):
+        y, x = problem.y, problem.x
+        without = axes.without_padding if problem.gradient else lambda axis: axis
         yield {
-            "packed": (y, x, False),
-            "packed without padding": (without(y), without(x), False),
-            "copied": (y, x, True),
-            "copied in small bands": (without(y), x, True),
+            "packed": (y, x, False, "blocks"),
+            "packed without padding": (without(y), without(x), False, "blocks"),
+            "copied": (y, x, True, "blocks"),
+            "copied in small bands": (without(y), x, True, "blocks"),
         }[request.param]
 
     monkeypatch.setattr(correlation, "_ways", way)
@@ -147,7 +148,7 @@ def test_only_what_occupies_several_threads_is_divided(monkeypatch):
     [
         (64, 56, 64, 3, 2, True),  # a copy sorted by phase is dear
         (16, 10, 64, 3, 1, True),  # and so are many filters for what is between short rows
-        (3, 224, 64, 3, 1, True),  # so little is multiplied that tiles had better be written straight to O
+        (3, 224, 64, 3, 1, False),  # a copy's rows are written straight to O
         (16, 32, 2 * ROWS, 3, 1, False),  # for few filters a panel is dear
         (3, 227, 12 * ROWS, 11, 4, False),  # and so is packing each number for so many filter elements
     ],
@@ -172,7 +173,7 @@ def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
     assert len(parts_of(correlation.plan_forward, 28, 4)) == 1  # its zeros may meet inf
     assert len(parts_of(correlation.plan_grad_input, 2, 1)) == 1  # four pixels fill a vector, one or two do not
     ways = correlation._ways
-    monkeypatch.setattr(correlation, "_ways", lambda *axes: [way for way in ways(*axes) if way[-1]])
+    monkeypatch.setattr(correlation, "_ways", lambda problem: [way for way in ways(problem) if way[2]])
     parts = parts_of(correlation.plan_grad_input.__wrapped__, 28, 4)
     assert [tuple(part[2:4]) for part in parts] == [(0, 28)] * 3  # parts of a copy are whole rows
 

@@ -107,8 +107,8 @@ before = packages()
 import lectcode
 more = packages() - before - {"lectcode"}
 print(sorted(more - set(sys.stdlib_module_names)))
-from lectcode.kernels import direct, dots, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, windows
-for module in (direct, dots, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, windows):
+from lectcode.kernels import direct, dots, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, rowwise, windows
+for module in (direct, dots, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, rowwise, windows):
     for name, kernel in vars(module).items():
         if hasattr(kernel, "py_func"):
             assert kernel.signatures == [], name

@@ -11,6 +11,7 @@ independent sums also hide that one multiply-add takes four cycles.
 import numpy as np
 from llvmlite import ir
 from numba import config, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from lectcode.kernels.simd import (
@@ -53,13 +54,15 @@ def block(rows, vectors):
         B[k, :] at B[b + lines[j + k] :]                      D[r] at D[d + r]
 
     so that A and B need not be copied where tables say where their numbers are. `row` may be a table too: then row r
-    begins at A[a + row[r]]. If `add`, the sums are added to C instead of written. K is at least 1.
+    begins at A[a + row[r]]. And b and c may be tuples of one place for each vector. If `add`, the sums are added to C
+    instead of written. K is at least 1.
     """
 
     @intrinsic
     def compiled(typing, K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add):
         vector = Vector(C.dtype)
         index = types.int64
+        place = types.UniTuple(index, vectors) if isinstance(b, types.UniTuple) else index
 
         def emit(context, builder, signature, arguments):
             K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add = arguments
@@ -73,7 +76,11 @@ def block(rows, vectors):
             else:
                 distances = [builder.load(address(context, builder, row_type, row, INDEX(r))) for r in range(rows)]
             A_rows = [builder.gep(A_0, [distance]) for distance in distances]
-            B_0 = address(context, builder, B_type, B, b)
+            if place == index:
+                b, c = ([builder.add(start, INDEX(v * V.count)) for v in range(vectors)] for start in (b, c))
+            else:
+                b, c = (cgutils.unpack_tuple(builder, starts) for starts in (b, c))
+            B_v = [address(context, builder, B_type, B, start) for start in b]
             column = address(context, builder, columns_type, columns, i)
             line = address(context, builder, lines_type, lines, j)
             D_0 = address(context, builder, D_type, D, d)
@@ -88,8 +95,8 @@ def block(rows, vectors):
             k = builder.phi(INDEX)
             sums = [[builder.phi(V) for _ in range(vectors)] for _ in range(rows)]
             a_k = builder.load(builder.gep(column, [k]))
-            B_k = builder.gep(B_0, [builder.load(builder.gep(line, [k]))])
-            b_k = [emit_load(builder, builder.gep(B_k, [INDEX(v * V.count)]), V) for v in range(vectors)]
+            line_k = builder.load(builder.gep(line, [k]))
+            b_k = [emit_load(builder, builder.gep(start, [line_k]), V) for start in B_v]
             new = []
             for r in range(rows):
                 a_rk = emit_splat(builder, emit_load(builder, builder.gep(A_rows[r], [a_k]), number), V)
@@ -104,14 +111,8 @@ def block(rows, vectors):
             keep_rolled(builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done))
 
             builder.position_at_end(done)
-            C_0 = address(context, builder, C_type, C, c)
-            places = [
-                [
-                    builder.gep(C_0, [builder.add(builder.mul(pitch, INDEX(r)), INDEX(v * V.count))])
-                    for v in range(vectors)
-                ]
-                for r in range(rows)
-            ]
+            C_v = [address(context, builder, C_type, C, start) for start in c]
+            places = [[builder.gep(start, [builder.mul(pitch, INDEX(r))]) for start in C_v] for r in range(rows)]
             with builder.if_else(add) as (adding, writing):
                 with adding:
                     for r in range(rows):
@@ -132,11 +133,11 @@ def block(rows, vectors):
             columns,
             index,
             B,
-            index,
+            place,
             lines,
             index,
             C,
-            index,
+            place,
             index,
             D,
             index,
@@ -145,16 +146,19 @@ def block(rows, vectors):
         return types.void(*arguments), emit
 
     def plain(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add):
-        width = vectors * lanes(C.dtype)
+        width = lanes(C.dtype)
+        if not isinstance(b, tuple):
+            b, c = (tuple(start + v * width for v in range(vectors)) for start in (b, c))
         for r in range(rows):
-            sums = within(D, d + r, 1).repeat(width)
             distance = within(row, r, 1)[0] if isinstance(row, np.ndarray) else r * row
-            for k in range(K):
-                sums += within(A, a + distance + within(columns, i + k, 1)[0], 1)[0] * within(
-                    B, b + within(lines, j + k, 1)[0], width
-                )
-            result = within(C, c + r * pitch, width)
-            result[:] = result + sums if add else sums
+            for b_v, c_v in zip(b, c, strict=True):
+                sums = within(D, d + r, 1).repeat(width)
+                for k in range(K):
+                    sums += within(A, a + distance + within(columns, i + k, 1)[0], 1)[0] * within(
+                        B, b_v + within(lines, j + k, 1)[0], width
+                    )
+                result = within(C, c_v + r * pitch, width)
+                result[:] = result + sums if add else sums
 
     return plain if config.DISABLE_JIT else compiled
 

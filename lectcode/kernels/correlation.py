@@ -20,9 +20,10 @@ from lectcode.kernels.threads import worth
 DEPTH = 192  # rows of a panel
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
-# On large planes it is more: a stripe is written to each of them, and memory takes long pieces faster. But the panel,
-# of all rows then, must leave room in the second-level cache.
+# On large planes it is more: a stripe is written to each of them, and memory takes long pieces faster. But a panel, of
+# all rows then, must leave room in the second-level cache; where none is packed a stripe may be longer.
 LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
+LONGEST = 24  # tiles
 READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
@@ -106,6 +107,7 @@ class Plan(NamedTuple):
     tasks: int
     work: int  # multiply-adds of float32, of which one of float64 takes as long as two
     gaps: bool  # some pixels of the result meet no tap
+    kernel: str  # "blocks": `gemm`, "rows": `rowwise`, "filters": `narrow`
 
 
 class Problem(NamedTuple):
@@ -181,7 +183,7 @@ def _plan(problem, K_w, filters, threads):
     """Choose the way to compute a product, tasks and tables."""
     work = problem.work
     threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
-    problem, padded = _choose(problem)
+    problem, padded, kernel = _choose(problem)
     N, groups, rows, channels, y, x, itemsize, gradient = problem
     block, blocks, tile, width = problem.block, problem.blocks, problem.tile, problem.width
     images, bands, band, splits = _divide(problem, padded, threads)
@@ -198,10 +200,12 @@ def _plan(problem, K_w, filters, threads):
     if pack:
         column, columns = len(order) * block, [order.index(element) * block for element in elements]
     long = not padded and K <= DEPTH and problem.pixels >= LARGE
-    stripe = (LONG if long else TILES) * tile
+    stripe = (LONGEST if kernel == "rows" else LONG if long else TILES) * tile
+    # blocks whose results wait for the rest of their sums, or for their places
+    waiting = 0 if kernel == "rows" else 1 if K <= DEPTH else -(-blocks // splits)
     workspace = (
         round_up(images * channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
-        round_up((-(-blocks // splits) if K > DEPTH else 1) * block * stripe + problem.lanes, tile),
+        round_up(waiting * block * stripe + problem.lanes, tile),
         packed if pack else 0,
     )
     sizes = Sizes(
@@ -242,23 +246,23 @@ def _plan(problem, K_w, filters, threads):
         np.array(order, np.int64),
     )
     tasks = -(-N // images) * bands * groups * splits
-    return Plan(sizes, told, sum(workspace), tasks, work, any(part[-1] == 0 for part in parts))
+    return Plan(sizes, told, sum(workspace), tasks, work, any(part[-1] == 0 for part in parts), kernel)
 
 
 def _choose(problem):
-    """Return the problem with the axes that serve best, and whether a padded copy is read."""
+    """Return the problem with the axes that serve best, whether a padded copy is read, and by which kernel."""
     y, x = problem.y, problem.x
     if problem.block == 1:
-        return problem, True
+        return problem, True, "filters"
     # each step down is one along a single row of the source, without gaps and padding
     plain = x.stride == 1 and x.corner == 0 and x.size == x.steps and x.reach == 0 and y.corner == 0 and y.last < y.size
     if not plain:
-        *axes, padded = min(_ways(y, x, problem.gradient), key=lambda way: _cycles(problem, *way))
+        *axes, padded, kernel = min(_ways(problem), key=lambda way: _cycles(problem, *way))
     else:
-        padded = False
+        padded, kernel = False, "blocks"
         whole = y.stride == 1 and y.reach == 0 and y.scale == x.scale == 1 and x.steps == x.result
         axes = _joined(y, x) if whole else (y, x)
-    return problem._replace(y=axes[0], x=axes[1]), padded
+    return problem._replace(y=axes[0], x=axes[1]), padded, kernel
 
 
 def _joined(y, x):
@@ -269,21 +273,25 @@ def _joined(y, x):
     return y, x._replace(size=1, steps=1, result=1, parts=[(0, 1, 0, [tap_x])])
 
 
-def _ways(y, x, gradient):
-    """Yield the ways to compute a product: its axes, and whether it reads a padded copy.
+def _ways(problem):
+    """Yield the ways to compute a product: its axes, whether it reads a padded copy, and by which kernel.
 
     A gradient need not multiply with padding: with dilation 4 on 28 x 28 pixels, that is 18 % less. But more vectors
     are not full, and each part reads the filters for itself, all elements, for those that it needs stand between the
     others. Of a copy whole rows are multiplied, so there parts are rows.
     """
-    without = (without_padding(y), without_padding(x)) if gradient else (y, x)
+    y, x = problem.y, problem.x
+    without = (without_padding(y), without_padding(x)) if problem.gradient else (y, x)
     for padded in (True, False):
         for rows in (y, without[0]):
             for columns in (x,) if padded else (x, without[1]):
-                yield rows, columns, padded
+                yield rows, columns, padded, "blocks"
+    full = problem.rows >= problem.block and x.steps >= problem.lanes
+    if full and not problem.gradient and problem.channels * len(y.taps) * len(x.taps) <= DEPTH:
+        yield y, x, True, "rows"
 
 
-def _cycles(problem, y, x, padded):
+def _cycles(problem, y, x, padded, kernel):
     """Estimate what a product costs along these axes, in cycles for each channel of the source."""
     N, lanes, blocks = problem.N, problem.lanes, -(-problem.rows // ROWS)
     taps = len(y.taps) * len(x.taps)
@@ -298,7 +306,10 @@ def _cycles(problem, y, x, padded):
         # of a copy whole rows are multiplied, and what is between two of them
         images, positions = (N, (height - 1) * width + columns) if padded else (1, N * height * columns)
         vectors, stripes = (images * -(-positions // (lanes * n)) for n in (1, VECTORS * TILES))
-        multiplied, moved = ROWS * blocks * vectors, padded or problem.rows < ROWS or x.scale > 1 or columns < x.result
+        moved = padded or problem.rows < ROWS or x.scale > 1 or columns < x.result
+        if kernel == "rows":
+            vectors, moved = pieces, False
+        multiplied = ROWS * blocks * vectors
         if not padded:
             vector = PACK[min(x.stride, len(PACK)) - 1] + FIND / problem.channels
             multiplied += PACK_ROW * stripes + vector * pieces

@@ -4,7 +4,8 @@ For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix,
 windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns
 into a panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would
 cost more than it saves: then the input is copied once, padded, the micro-kernel reads the rows of this copy themselves,
-and what it computes between two rows is thrown away.
+and what it computes between two rows is thrown away. Where channels are few too, `lectcode.kernels.rowwise` writes each
+vector of a row straight to its place.
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. Where groups are many or
 filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
@@ -17,7 +18,7 @@ Every sum is added in blocks of DEPTH, in the order of k: a result does not depe
 import numpy as np
 from numba import njit
 
-from lectcode.kernels import direct, grouped, narrow, pointwise
+from lectcode.kernels import direct, grouped, narrow, pointwise, rowwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import (
     DEPTH,
@@ -30,7 +31,7 @@ from lectcode.kernels.correlation import (
     plan_grad_input,
 )
 from lectcode.kernels.finite import finite
-from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_plane, plan_moves, unpack
+from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_images, plan_moves, unpack
 from lectcode.kernels.prefetch import call_for_filters
 from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share, useful
@@ -95,7 +96,7 @@ def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
     if plan.gaps:
         O[...] = D[:, None, None]
-    kernel = _correlate if plan.sizes.block > 1 else narrow.correlate
+    kernel = {"blocks": _correlate, "rows": rowwise.correlate, "filters": narrow.correlate}[plan.kernel]
     arguments = X.ravel(), F.ravel(), D, *plan.told, O.ravel()
     share(kernel, plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
 
@@ -115,17 +116,6 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 def _first_row(sizes, b):
     """Return the first row of a block. The last block may begin earlier: it computes some rows twice."""
     return max(min(b * sizes.block, sizes.rows - sizes.block), 0)
-
-
-@njit(nogil=True, cache=True)
-def _pad_images(X, sizes, n, images, group, step, padded):
-    """Copy all channels of a group, of images n, ..., n + images - 1, padded, as a band from `step` on needs them."""
-    corner = step * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
-    for image in range(images):
-        for c in range(sizes.channels):
-            start = (((n + image) * sizes.groups + group) * sizes.channels + c) * sizes.size[0] * sizes.size[1]
-            at = (image * sizes.channels + c) * sizes.plane
-            pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, at)
 
 
 @njit(nogil=True, cache=True, inline="always")  # a call would count the references to each array, for each panel
@@ -202,7 +192,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
             pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, *some)
             packed = rows_of
         if sizes.padded:
-            _pad_images(X, sizes, n, images, group, i, B)
+            pad_images(X, sizes, n, images, group, i, B)
             source, step = 0, 1
         else:
             source, step = n * image_distance + group * sizes.channels * sizes.plane, sizes.stride[1]

@@ -91,6 +91,17 @@ def _copy_row(X, source, stride, count, padded, to, span):
 
 
 @njit(nogil=True, cache=True)
+def pad_images(X, sizes, n, images, group, step, padded):
+    """Copy all channels of a group, of images n, ..., n + images - 1, padded, as a band from `step` on needs them."""
+    corner = step * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
+    for image in range(images):
+        for c in range(sizes.channels):
+            start = (((n + image) * sizes.groups + group) * sizes.channels + c) * sizes.size[0] * sizes.size[1]
+            at = (image * sizes.channels + c) * sizes.plane
+            pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, at)
+
+
+@njit(nogil=True, cache=True)
 def cut(begin, end, columns, line, rows, image, row, column, pieces):
     """Cut the positions begin, ..., end - 1 into pieces of image rows; return their number.
 
