@@ -21,7 +21,7 @@ def arguments():
     parser.add_argument("--batch", default="1,8,64", help="N, comma-separated")
     parser.add_argument("--algorithm", default="auto", help="lectcode's algorithm for convolutions")
     parser.add_argument("--walks", type=int, default=1, help="how often all rows are visited, one after the other")
-    parser.add_argument("--seconds", type=float, default=0.1, help="budget of a visit, of three rounds at least")
+    parser.add_argument("--seconds", type=float, default=0.1, help="budget of a visit, of two rounds at least")
     parser.add_argument(
         "--best", action="store_true", help="print ratios of least times, for a busy machine; no --json"
     )

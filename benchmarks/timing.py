@@ -7,13 +7,14 @@ other, in all rounds of that second: so rounds of several visits, minutes apart,
 
 import time
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 from statistics import median
 
-# Seconds for which calls are repeated before a sample, and that it lasts at least: a core that had nothing to do is slow
-# at first, and calls of a network follow each other.
+# Seconds for which calls are repeated before a sample, and that it lasts at least: a core that had nothing to do is
+# slow at first, and calls of a network follow each other.
 WARM_UP, SAMPLE = 2e-3, 2e-3
-ROUNDS = 3, 5  # of a visit: the fewest and the most
+ROUNDS = 2, 4  # of a visit: the fewest and the most
 PAUSE = 1e-3, 10e-3  # before a sample, with one thread and with several: those of the one before go on spinning a while
 WARM = 20e-3  # a call longer than this brings its own data into the caches
 
@@ -57,7 +58,7 @@ def interleave(contenders, budget, threads=1, rounds=ROUNDS):
     lasts = dict.fromkeys(contenders, WARM)  # the first round calls once, later ones as often as it then takes
     samples = {name: [] for name in contenders}
     spent = 0.0
-    for done, order in zip(range(1, most + 1), rotations(contenders)):
+    for done, order in enumerate(islice(rotations(contenders), most), 1):
         for name in order:
             time.sleep(PAUSE[threads > 1])
             begin = time.perf_counter()

@@ -107,8 +107,12 @@ before = packages()
 import lectcode
 more = packages() - before - {"lectcode"}
 print(sorted(more - set(sys.stdlib_module_names)))
-from lectcode.kernels import direct, dots, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, rowwise, windows
-for module in (direct, dots, gemm, gemm_filters, grouped, narrow, panels, pointwise, pooling, rowwise, windows):
+import importlib, pkgutil
+from lectcode import kernels
+names = [name for _, name, _ in pkgutil.iter_modules(kernels.__path__, "lectcode.kernels.")]
+assert len(names) > 20
+for name in names:
+    module = importlib.import_module(name)
     for name, kernel in vars(module).items():
         if hasattr(kernel, "py_func"):
             assert kernel.signatures == [], name
