@@ -45,7 +45,7 @@ class Sizes(NamedTuple):
     channels: int  # of the source, per group
     block: int  # rows of the micro-kernel
     splits: int  # tasks that share the rows of a group among them
-    images: int  # images per task
+    images: int  # of a task; one if the source is copied
     bands: int  # tasks per image
     band: int  # steps per band
     steps: int  # of all bands, the last of which may be shorter
@@ -204,7 +204,7 @@ def _plan(problem, K_w, filters, threads):
     # blocks whose results wait for the rest of their sums, or for their places
     waiting = 0 if kernel == "rows" else 1 if K <= DEPTH else -(-blocks // splits)
     workspace = (
-        round_up(images * channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
+        round_up(channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
         round_up(waiting * block * stripe + problem.lanes, tile),
         packed if pack else 0,
     )
@@ -334,7 +334,6 @@ def _divide(problem, padded, threads):
         step_bytes = problem.channels * y.phases * problem.x.phases * problem.width * problem.itemsize
         least = -(-2 * problem.tile // columns) if problem.block > 1 else FEWEST
         fit = max(SECOND_LEVEL // step_bytes - y.reach, least, 1)
-        images = max(1, min(images, SECOND_LEVEL // (step_bytes * (y.steps + y.reach))))
         bands = max(bands, -(-y.steps // fit))
     # three tasks would keep one of two threads waiting for half of the time
     if images > 1 and splits == 1:

@@ -31,7 +31,7 @@ from lectcode.kernels.correlation import (
     plan_grad_input,
 )
 from lectcode.kernels.finite import finite
-from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_images, plan_moves, unpack
+from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_image, plan_moves, unpack
 from lectcode.kernels.prefetch import call_for_filters
 from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share, useful
@@ -162,9 +162,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
     lanes, sizes = lanes_of(X), Sizes(*numbers)
     width, stripe, block = VECTORS * lanes, sizes.stripe, sizes.block
     blocks = (sizes.rows + block - 1) // block
-    image_distance = sizes.channels * sizes.plane
-    if not sizes.padded:
-        image_distance *= sizes.groups
+    image_distance = sizes.groups * sizes.channels * sizes.plane
     chunks = (sizes.N + sizes.images - 1) // sizes.images
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
     C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
@@ -192,7 +190,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
             pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, *some)
             packed = rows_of
         if sizes.padded:
-            pad_images(X, sizes, n, images, group, i, B)
+            pad_image(X, sizes, n, group, i, B)
             source, step = 0, 1
         else:
             source, step = n * image_distance + group * sizes.channels * sizes.plane, sizes.stride[1]
@@ -209,42 +207,40 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
             inside_part, bits = inside[parts[p, 5] : parts[p, 5] + elements], masks[:elements]
             K, table = sizes.channels * elements, sizes.channels * parts[p, 5]
             O_part = O_task + parts[p, 4] + row_begin * sizes.O_row + column * sizes.O_column
-            # positions: whole lines of the copy, or pixels if they are packed, of all images one after the other
-            line, at_once = (sizes.line, 1) if sizes.padded else (across, images)
+            # positions: whole lines of the copy of one image, or pixels if they are packed, of all images of the task
+            line = sizes.line if sizes.padded else across
+            total = images * rows * line - (line - across)
             long = step == 1 and across == sizes.line  # lines that follow each other are one long line
             flat = sizes.O_column == 1 and across == sizes.O_row and line == across
-            for image in range(0, images, at_once):
-                X_image, O_here = X_part + image * image_distance, O_part + image * O_image
-                total = at_once * rows * line - (line - across)
-                for begin in range(0, total, stripe):
-                    stop = min(begin + stripe, total)
-                    length, number, padding = stop - begin, 0, False
-                    if not sizes.padded:
-                        if long:
-                            cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
-                        else:
-                            cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
-                        number = plan_moves(pieces, cuts, step, lanes, True, moves)
-                        where = number, begin, across, rows, row_begin, column
-                        padding = find_pixels(moves, *where, inside_part, bits)
-                    if flat:
-                        count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
+            for begin in range(0, total, stripe):
+                stop = min(begin + stripe, total)
+                length, number, padding = stop - begin, 0, False
+                if not sizes.padded:
+                    if long:
+                        cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
                     else:
-                        count = cut(begin, stop, across, line, rows, O_image, sizes.O_row, sizes.O_column, places)
-                    # full tiles of one long row are written where they belong, others first to C
-                    whole = length // width * width
-                    if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
-                        whole = 0
-                    if sizes.padded or sizes.rows < block:
-                        whole = 0
-                    for k in range(0, K, DEPTH):
-                        depth, at, t = min(DEPTH, K - k), table + k, k % elements
-                        b, lines_b, j = X_image + begin, lines, at
-                        if not sizes.padded:
-                            pack(X, X_image, lines, at, depth, t, step, moves, number, bits, padding, B, stripe)
-                            b, lines_b, j = 0, dense, 0
-                        last_k = k + depth == K
-                        _multiply_blocks(
-                            sizes, some, group, k, depth, A, columns, at, F, B, b, lines_b, j, length,
-                            C, O, O_here, whole, places, count, last_k, D,
-                        )  # fmt: skip
+                        cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
+                    number = plan_moves(pieces, cuts, step, lanes, True, moves)
+                    where = number, begin, across, rows, row_begin, column
+                    padding = find_pixels(moves, *where, inside_part, bits)
+                if flat:
+                    count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
+                else:
+                    count = cut(begin, stop, across, line, rows, O_image, sizes.O_row, sizes.O_column, places)
+                # full tiles of one long row are written where they belong, others first to C
+                whole = length // width * width
+                if count != 1 or sizes.O_column != 1 or places[0, 1] < whole or places[0, 2] > 0:
+                    whole = 0
+                if sizes.padded or sizes.rows < block:
+                    whole = 0
+                for k in range(0, K, DEPTH):
+                    depth, at, t = min(DEPTH, K - k), table + k, k % elements
+                    b, lines_b, j = X_part + begin, lines, at
+                    if not sizes.padded:
+                        pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, stripe)
+                        b, lines_b, j = 0, dense, 0
+                    last_k = k + depth == K
+                    _multiply_blocks(
+                        sizes, some, group, k, depth, A, columns, at, F, B, b, lines_b, j, length,
+                        C, O, O_part, whole, places, count, last_k, D,
+                    )  # fmt: skip

@@ -24,7 +24,7 @@ from lectcode.kernels.axes import forward_axes
 from lectcode.kernels.block import round_up
 from lectcode.kernels.correlation import Sizes
 from lectcode.kernels.finite import finite
-from lectcode.kernels.panels import pad_plane
+from lectcode.kernels.panels import pad_image, pad_plane
 from lectcode.kernels.simd import BYTES, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
 
@@ -43,12 +43,7 @@ def correlate(X, A, D, numbers, parts, lines, columns, inside, taps, O, workspac
         n, band = divmod(rest, sizes.bands)
         i = band * sizes.band
         end = min(i + sizes.band, sizes.steps)
-        corner = i * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
-        for c in range(sizes.channels):
-            plane = (n * sizes.groups + group) * sizes.channels + c
-            start = plane * sizes.size[0] * sizes.size[1]
-            at = c * sizes.plane
-            pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, at)
+        pad_image(X, sizes, n, group, i, padded)
         r_begin, r_end = sizes.rows * split // sizes.splits, sizes.rows * (split + 1) // sizes.splits
         filters = FILTERS if r_end - r_begin >= FILTERS else 1
         for r_first in range(r_begin, r_end, filters):

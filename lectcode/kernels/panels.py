@@ -91,14 +91,15 @@ def _copy_row(X, source, stride, count, padded, to, span):
 
 
 @njit(nogil=True, cache=True)
-def pad_images(X, sizes, n, images, group, step, padded):
-    """Copy all channels of a group, of images n, ..., n + images - 1, padded, as a band from `step` on needs them."""
+def pad_image(X, sizes, n, group, step, padded):
+    """Copy all channels of a group of image n, padded, as a band from `step` on needs them.
+
+    `sizes` are those of a plan of `lectcode.kernels.correlation`.
+    """
     corner = step * sizes.stride[0] + sizes.corner[0], sizes.corner[1]
-    for image in range(images):
-        for c in range(sizes.channels):
-            start = (((n + image) * sizes.groups + group) * sizes.channels + c) * sizes.size[0] * sizes.size[1]
-            at = (image * sizes.channels + c) * sizes.plane
-            pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, at)
+    for c in range(sizes.channels):
+        start = ((n * sizes.groups + group) * sizes.channels + c) * sizes.size[0] * sizes.size[1]
+        pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, c * sizes.plane)
 
 
 @njit(nogil=True, cache=True)

@@ -12,7 +12,7 @@ from numba import njit
 
 from lectcode.kernels.block import VECTORS, multiply_add_3
 from lectcode.kernels.correlation import Sizes
-from lectcode.kernels.panels import pad_images
+from lectcode.kernels.panels import pad_image
 from lectcode.kernels.simd import lanes_of
 
 
@@ -39,34 +39,31 @@ def _list_vectors(first, count, rows, columns, lanes, line, row, sources, target
 def correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, row by row."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)
-    blocks, chunks = -(-sizes.rows // sizes.block), -(-sizes.N // sizes.images)
+    blocks = -(-sizes.rows // sizes.block)
     F_row, _, F_group = sizes.filters
     across, K = parts[0, 3], lines.size
     stripe = sizes.stripe // lanes
     sources, targets = np.empty(stripe, np.int64), np.empty(stripe, np.int64)
     for task in range(first, last):
         rest, band = divmod(task, sizes.bands)
-        rest, chunk = divmod(rest, chunks)
+        rest, n = divmod(rest, sizes.N)
         split, group = divmod(rest, sizes.groups)
-        n, i = chunk * sizes.images, band * sizes.band
-        images, rows = min(sizes.images, sizes.N - n), min(sizes.band, sizes.steps - i)
-        begin, end = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
-        pad_images(X, sizes, n, images, group, i, workspace)
+        i = band * sizes.band
+        rows = min(sizes.band, sizes.steps - i)
         vectors = rows * -(-across // lanes)
-        for image in range(images):
-            copy = image * sizes.channels * sizes.plane
-            plane = ((n + image) * sizes.groups + group) * sizes.rows
-            place = 0, 0
-            for v in range(0, vectors, stripe):
-                count = min(stripe, -(-(vectors - v) // VECTORS) * VECTORS)
-                place = _list_vectors(place, count, rows, across, lanes, sizes.line, sizes.O_row, sources, targets)
-                for number in range(begin, end):
-                    r = min(number * sizes.block, sizes.rows - sizes.block)  # the last block may compute rows twice
-                    a, d = group * F_group + r * F_row, group * sizes.rows + r
-                    to = (plane + r) * sizes.O_plane + i * sizes.O_row
-                    for w in range(0, count, VECTORS):
-                        b = copy + sources[w], copy + sources[w + 1], copy + sources[w + 2]
-                        c = to + targets[w], to + targets[w + 1], to + targets[w + 2]
-                        multiply_add_3(
-                            K, F, a, F_row, columns, 0, workspace, b, lines, 0, O, c, sizes.O_plane, bias, d, False
-                        )
+        begin, end = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
+        pad_image(X, sizes, n, group, i, workspace)
+        place = 0, 0
+        for v in range(0, vectors, stripe):
+            count = min(stripe, -(-(vectors - v) // VECTORS) * VECTORS)
+            place = _list_vectors(place, count, rows, across, lanes, sizes.line, sizes.O_row, sources, targets)
+            for number in range(begin, end):
+                r = min(number * sizes.block, sizes.rows - sizes.block)  # the last block may compute rows twice
+                a, d = group * F_group + r * F_row, group * sizes.rows + r
+                to = (n * sizes.groups * sizes.rows + d) * sizes.O_plane + i * sizes.O_row
+                for w in range(0, count, VECTORS):
+                    b = sources[w], sources[w + 1], sources[w + 2]
+                    c = to + targets[w], to + targets[w + 1], to + targets[w + 2]
+                    multiply_add_3(
+                        K, F, a, F_row, columns, 0, workspace, b, lines, 0, O, c, sizes.O_plane, bias, d, False
+                    )
