@@ -84,7 +84,8 @@ def main():
         refused = list(visit(planned, threads, options, run["limits"], visits))
         run["limits"] = limits.best(run["limits"], limits.measure(threads))  # whatever else ran before may be gone
     skipped += refused
-    measured = [shown(rows.joined(visited), options) for visited in visits.values() if visited]
+    # rounded before they are summed up: a reader who sums up the file must find what it says
+    measured = record.rounded([shown(rows.joined(visited), options) for visited in visits.values() if visited])
     if options.update:
         run, measured, skipped = record.updated(options.update, run, measured)
     run |= {"summary": summary.summarise(measured), "skipped": skipped, "rows": measured}
