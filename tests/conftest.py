@@ -4,9 +4,11 @@ import os
 
 os.environ.setdefault("NUMBA_NUM_THREADS", "3")  # before Numba is imported: three threads even on fewer cores
 
+import numba
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lectcode.kernels import threads
 from tests import tolerance
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -14,6 +16,15 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("normal", max_examples=200, deadline=None, derandomize=True, suppress_health_check=SLOW)
 settings.register_profile("long", max_examples=2500, deadline=None, print_blob=True, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+
+
+@pytest.fixture
+def always_threads(monkeypatch):
+    """Use threads even for little work, and give back the number of threads."""
+    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
+    before = numba.get_num_threads()
+    yield
+    numba.set_num_threads(before)
 
 
 @pytest.hookimpl

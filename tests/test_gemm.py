@@ -48,11 +48,10 @@ def problem(case, dtype):
 
 
 @pytest.fixture(params=["packed", "packed without padding", "copied", "copied in small bands"])
-def divided(request, monkeypatch):
+def divided(request, monkeypatch, always_threads):
     """Divide even little work, and read the source either way, and the filters of a gradient; a second cache that holds
     next to nothing makes bands of few rows. Without padding, all planes count as large.
     """
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
     monkeypatch.setattr(correlation, "LARGE", 1 if request.param == "packed without padding" else 10**9)
     monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
 
@@ -72,9 +71,7 @@ def divided(request, monkeypatch):
     plans = correlation.plan_forward, correlation.plan_grad_input
     for plan in plans:
         plan.cache_clear()
-    before = numba.get_num_threads()
     yield
-    numba.set_num_threads(before)
     for plan in plans:
         plan.cache_clear()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lectcode import shapes
-from lectcode.kernels import direct, filter_plans, gemm_filters, threads
+from lectcode.kernels import direct, filter_plans, gemm_filters
 
 WAYS = "narrow", "windows", "filters", "inner", "dots"
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
@@ -36,15 +36,12 @@ def problem(case, seed, dtype=np.float64):
 
 
 @pytest.fixture
-def divided(monkeypatch):
+def divided(monkeypatch, always_threads):
     """Divide even little work, and plan anew."""
     for name, value in {"WORTH_DIVIDING": 1, "PIXELS": 16, "ACCUMULATORS": 5_000}.items():
         monkeypatch.setattr(filter_plans, name, value)
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
     filter_plans.plan_filters.cache_clear()
-    before = numba.get_num_threads()
     yield
-    numba.set_num_threads(before)
     filter_plans.plan_filters.cache_clear()
 
 

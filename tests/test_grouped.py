@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import lectcode
 from lectcode import shapes
-from lectcode.kernels import block, grouped, threads
+from lectcode.kernels import block, grouped
 from lectcode.kernels.simd import lanes
 from tests.geometry import CONVS, Conv, among, convs, reals, seeds
 from tests.kernel_passes import check_exact
@@ -18,15 +18,12 @@ PLANS = grouped.plan_forward, grouped.plan_grad_input, grouped.plan_grad_filters
 
 
 @pytest.fixture
-def small_tasks(monkeypatch):
+def small_tasks(monkeypatch, always_threads):
     """Cut every image into bands of few rows, and take threads for all of them."""
     monkeypatch.setattr(grouped, "NEAR", 3000)
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    before = numba.get_num_threads()
     for plan in PLANS:
         plan.cache_clear()
     yield
-    numba.set_num_threads(before)
     for plan in PLANS:
         plan.cache_clear()
 

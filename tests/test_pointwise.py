@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lectcode
-from lectcode.kernels import block, pointwise, threads
+from lectcode.kernels import block, pointwise
 from lectcode.kernels.simd import lanes
 from tests.geometry import Conv, among, reals, seeds
 from tests.kernel_passes import check_exact, geometry_of
@@ -17,13 +17,9 @@ few = st.integers(1, block.ROWS - 1)
 
 
 @pytest.fixture
-def small_tasks(monkeypatch):
+def small_tasks(monkeypatch, always_threads):
     """Cut every plane into tiles of few pixels, and take threads for all of them."""
     monkeypatch.setattr(pointwise, "TILE", 32)
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    before = numba.get_num_threads()
-    yield
-    numba.set_num_threads(before)
 
 
 @st.composite

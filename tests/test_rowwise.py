@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lectcode import shapes
-from lectcode.kernels import correlation, direct, gemm, rowwise, threads
+from lectcode.kernels import correlation, direct, gemm, rowwise
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.simd import lanes
 
@@ -47,18 +47,15 @@ def test_a_gradient_is_not():
 
 
 @pytest.fixture(params=["whole images", "bands of few rows", "short stripes"])
-def by_rows(request, monkeypatch):
+def by_rows(request, monkeypatch, always_threads):
     """Compute everything row by row, and divide even little work; images, bands and stripes of vectors as named."""
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
     monkeypatch.setattr(correlation, "_ways", lambda problem: [(problem.y, problem.x, True, "rows")])
     if request.param == "bands of few rows":
         monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
     if request.param == "short stripes":
         monkeypatch.setattr(correlation, "LONGEST", 1)
     correlation.plan_forward.cache_clear()
-    before = numba.get_num_threads()
     yield
-    numba.set_num_threads(before)
     correlation.plan_forward.cache_clear()
 
 

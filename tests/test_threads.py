@@ -39,15 +39,6 @@ def bits(arrays):
     return [array.tobytes() for array in arrays]
 
 
-@pytest.fixture
-def always_threads(monkeypatch):
-    """Use threads even for little work, and give back the number of threads."""
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
-    before = numba.get_num_threads()
-    yield
-    numba.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("always_threads")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bitwise_the_same_for_any_number_of_threads(dtype):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import lectcode
 from lectcode import reference, shapes
-from lectcode.kernels import ALGORITHMS, threads, winograd
+from lectcode.kernels import ALGORITHMS, winograd
 from lectcode.kernels import winograd_transforms as transforms
 from lectcode.kernels.simd import lanes, load, splat, store
 from lectcode.verify.winograd import cook_toom
@@ -24,17 +24,14 @@ FLOATS = list(tolerance.UNIT)
 
 
 @pytest.fixture
-def small_tasks(monkeypatch):
+def small_tasks(monkeypatch, always_threads):
     """Make tasks so small that images span tasks and tasks span images, and take threads for all of them."""
     monkeypatch.setattr(winograd, "TILES", 5)
     monkeypatch.setattr(winograd, "MANY", 6)
     monkeypatch.setattr(winograd, "OWN", winograd.OWN)
     monkeypatch.setattr(winograd, "FAR", winograd.FAR)
-    monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
     winograd.plan.cache_clear()
-    before = numba.get_num_threads()
     yield
-    numba.set_num_threads(before)
     winograd.plan.cache_clear()
 
 
