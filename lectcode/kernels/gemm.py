@@ -96,9 +96,8 @@ def _product(X, F, D, plan, O):
     """Run the tasks of a plan."""
     if plan.gaps:
         O[...] = D[:, None, None]
-    kernel = {"blocks": _correlate, "rows": rowwise.correlate, "filters": narrow.correlate}[plan.kernel]
     arguments = X.ravel(), F.ravel(), D, *plan.told, O.ravel()
-    share(kernel, plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
+    share(KERNELS[plan.kernel], plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
 
 
 @njit(nogil=True, cache=True)
@@ -244,3 +243,6 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                         sizes, some, group, k, depth, A, columns, at, F, B, b, lines_b, j, length,
                         C, O, O_part, whole, places, count, last_k, D,
                     )  # fmt: skip
+
+
+KERNELS = {"blocks": _correlate, "rows": rowwise.correlate, "filters": narrow.correlate}  # by what a plan names
