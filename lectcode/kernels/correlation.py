@@ -204,7 +204,7 @@ def _plan(problem, K_w, filters, threads):
     # blocks whose results wait for the rest of their sums, or for their places
     waiting = 0 if kernel == "rows" else 1 if K <= DEPTH else -(-blocks // splits)
     workspace = (
-        round_up(channels * plane + 2 * tile, tile) if padded else (min(DEPTH, K) + 1) * stripe,
+        round_up(channels * plane + 2 * tile, tile) if padded else min(DEPTH, K) * (stripe + problem.lanes),
         round_up(waiting * block * stripe + problem.lanes, tile),
         packed if pack else 0,
     )

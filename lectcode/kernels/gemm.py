@@ -150,9 +150,8 @@ def _multiply_blocks(
                 depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, C, c + x, sizes.stripe, D, d, k > 0, vectors
             )
         if last_k and direct < length:
-            for r in range(min(block, sizes.rows)):
-                to = o + (row + r) * sizes.O_plane
-                unpack(C, c + r * sizes.stripe, direct, places, count, sizes.O_column, O, to)
+            rows, to = min(block, sizes.rows), o + row * sizes.O_plane
+            unpack(C, c, sizes.stripe, rows, direct, places, count, sizes.O_column, O, to, sizes.O_plane)
 
 
 @njit(nogil=True, cache=True)
@@ -171,9 +170,10 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
     D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
-    dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * stripe, which takes half a second to compile
+    pitch = stripe + lanes  # of a panel: the last vector of a row may reach past its end
+    dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * pitch, which takes half a second to compile
     for k in range(DEPTH):
-        dense[k] = k * stripe
+        dense[k] = k * pitch
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
     masks = np.empty((sizes.taps, stripe), np.int64)
@@ -213,7 +213,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
             flat = sizes.O_column == 1 and across == sizes.O_row and line == across
             for begin in range(0, total, stripe):
                 stop = min(begin + stripe, total)
-                length, number, padding = stop - begin, 0, False
+                length, number = stop - begin, 0
                 if not sizes.padded:
                     if long:
                         cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
@@ -221,7 +221,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                         cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
                     number = plan_moves(pieces, cuts, step, lanes, True, moves)
                     where = number, begin, across, rows, row_begin, column
-                    padding = find_pixels(moves, *where, inside_part, bits)
+                    find_pixels(moves, *where, inside_part, bits)
                 if flat:
                     count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
                 else:
@@ -236,7 +236,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                     depth, at, t = min(DEPTH, K - k), table + k, k % elements
                     b, lines_b, j = X_part + begin, lines, at
                     if not sizes.padded:
-                        pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, stripe)
+                        pack(X, X_part, lines, at, depth, t, step, moves, number, bits, B, pitch)
                         b, lines_b, j = 0, dense, 0
                     last_k = k + depth == K
                     _multiply_blocks(

@@ -28,6 +28,8 @@ from lectcode.kernels.simd import (
     transpose,
 )
 
+TOGETHER = 32  # rows of a panel
+
 
 @njit(nogil=True, cache=True)
 def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
@@ -152,7 +154,7 @@ def plan_moves(pieces, cuts, stride, lanes, overhang, moves):
 
 @njit(nogil=True, cache=True)
 def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks):
-    """Note for each filter element and move which lanes meet a pixel of the source; tell if some may meet its padding.
+    """Note for each filter element and move which lanes meet a pixel of the source, and not its padding.
 
     Positions, of which `begin` is the one that is written first, count through images of `rows` rows of `columns`
     pixels; the first of each is step (row, column). inside[t] = the first step and the end, downwards and across, that
@@ -185,35 +187,43 @@ def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks)
             x += length
             if x == columns:
                 x, y = 0, y + 1 if y + 1 < rows else 0
-    return padding
 
 
 @njit(nogil=True, cache=True)
-def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, panel, pitch):
+def pack(X, start, lines, j, count, t, stride, moves, number, masks, panel, pitch):
     """Write a stripe of pixels, 0 where there is padding, for each of `count` filter elements.
 
     panel[k pitch + x] = pixel x, shifted by lines[j + k]. The elements of a channel follow each other, from t on; their
     masks are those of `find_pixels`.
+
+    A move is done for some rows of the panel before the next move is: a loop over the few moves of a row would begin
+    anew so often that it took half as long again. More rows would drive from the nearest cache what the next move
+    reads of the same lines of X.
     """
-    lanes = lanes_of(X)
+    lanes, taps = lanes_of(X), masks.shape[0]
     lowest = highest = moves[0, 0]
     for i in range(number):
         lowest, highest = min(lowest, moves[i, 0]), max(highest, moves[i, 0])
-    highest += stride * lanes
-    for k in range(count):
-        line, to = start + lines[j + k], k * pitch
-        if stride > 4 or line + lowest < 0 or line + highest > X.size:  # no vector may leave X
+    lowest, highest = -start - lowest, X.size - start - highest - stride * lanes  # of a line: no vector may leave X
+    k = 0
+    while k < count:
+        end = k
+        while stride <= 4 and end < min(k + TOGETHER, count) and lowest <= lines[j + end] <= highest:
+            end += 1
+        if end == k:
+            end += 1
             for i in range(number):
                 for lane in range(moves[i, 2]):
-                    exists = masks[t, i] >> lane & 1
-                    panel[to + moves[i, 1] + lane] = X[line + moves[i, 0] + lane * stride] if exists else 0
-        elif stride == 1 and not padding:
-            for i in range(number):
-                store(panel, to + moves[i, 1], load(X, line + moves[i, 0]))
+                    exists, at = masks[t, i] >> lane & 1, start + lines[j + k] + moves[i, 0] + lane * stride
+                    panel[k * pitch + moves[i, 1] + lane] = X[at] if exists else 0
         else:
             for i in range(number):
-                store(panel, to + moves[i, 1], keep(_load(X, line + moves[i, 0], stride), masks[t, i]))
-        t = t + 1 if t + 1 < masks.shape[0] else 0
+                at, to, tap = start + moves[i, 0], k * pitch + moves[i, 1], t
+                for line in range(np.uint64(j + k), np.uint64(j + end)):  # unsigned: never counted from the end
+                    store(panel, to, keep(_load(X, at + lines[line], stride), masks[tap, i]))
+                    to += pitch
+                    tap = tap + 1 if tap + 1 < taps else 0
+        k, t = end, (t + end - k) % taps
 
 
 @njit(nogil=True, cache=True)
@@ -257,21 +267,24 @@ def pack_filters(F, start, rows, channels, row, column, taps, A, first, last):
 
 
 @njit(nogil=True, cache=True)
-def unpack(C, c, skip, pieces, cuts, stride, O, start):
-    """Write one row of results to its pixels, O[start + piece + x stride], but those at the first `skip` positions.
+def unpack(C, c, pitch, rows, skip, pieces, cuts, stride, O, start, plane):
+    """Write rows of results to their pixels, O[start + r plane + piece + x stride], but those at the first `skip`
+    positions.
 
-    Up to one vector past the last position of C is read, and not used.
+    Up to one vector past the last position of C is read, and not used. A piece is written for all rows before the next
+    one is: pieces may be short, and what is asked about a piece would take as long as writing it.
     """
     lanes = lanes_of(C)
     for i in range(cuts):
         done = min(max(skip - pieces[i, 2], 0), pieces[i, 1])
         to, length, from_ = start + pieces[i, 0] + done * stride, pieces[i, 1] - done, c + pieces[i, 2] + done
-        if stride == 1:
-            for x in range(0, length, lanes):
-                store_first(O, to + x, load(C, from_ + x), length - x)
-        else:
-            place, step = np.uint64(to), np.uint64(stride)  # what cannot be negative is not tested for it
-            row = C[from_ : from_ + length]
-            for x in range(length):
-                O[place] = row[x]
-                place += step
+        for r in range(rows):
+            if stride == 1:
+                for x in range(0, length, lanes):
+                    store_first(O, to + x, load(C, from_ + x), length - x)
+            else:
+                place, result = np.uint64(to), np.uint64(from_)  # what cannot be negative is not tested for it
+                for x in range(np.uint64(length)):
+                    O[place] = C[result + x]
+                    place += np.uint64(stride)
+            to, from_ = to + plane, from_ + pitch
