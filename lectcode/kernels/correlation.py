@@ -24,6 +24,7 @@ TILES = 3  # tiles of pixels that use a block of filters before the next block i
 # all rows then, must leave room in the second-level cache; where none is packed a stripe may be longer.
 LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
 LONGEST = 24  # tiles
+GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
 READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
@@ -204,7 +205,7 @@ def _plan(problem, K_w, filters, threads):
     # blocks whose results wait for the rest of their sums, or for their places
     waiting = 0 if kernel == "rows" else 1 if K <= DEPTH else -(-blocks // splits)
     workspace = (
-        round_up(channels * plane + 2 * tile, tile) if padded else min(DEPTH, K) * (stripe + problem.lanes),
+        round_up(channels * plane + 2 * tile, tile) if padded else min(DEPTH, K) * (stripe + GAP * problem.lanes),
         round_up(waiting * block * stripe + problem.lanes, tile),
         packed if pack else 0,
     )

@@ -22,6 +22,7 @@ from lectcode.kernels import direct, grouped, narrow, pointwise, rowwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import (
     DEPTH,
+    GAP,
     SECOND_LEVEL,
     Sizes,
     no_bias,
@@ -170,7 +171,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
     D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
-    pitch = stripe + lanes  # of a panel: the last vector of a row may reach past its end
+    pitch = stripe + GAP * lanes
     dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * pitch, which takes half a second to compile
     for k in range(DEPTH):
         dense[k] = k * pitch
@@ -213,7 +214,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
             flat = sizes.O_column == 1 and across == sizes.O_row and line == across
             for begin in range(0, total, stripe):
                 stop = min(begin + stripe, total)
-                length, number = stop - begin, 0
+                length, number, padding = stop - begin, 0, False
                 if not sizes.padded:
                     if long:
                         cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
@@ -221,7 +222,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                         cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
                     number = plan_moves(pieces, cuts, step, lanes, True, moves)
                     where = number, begin, across, rows, row_begin, column
-                    find_pixels(moves, *where, inside_part, bits)
+                    padding = find_pixels(moves, *where, inside_part, bits)
                 if flat:
                     count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
                 else:
@@ -236,7 +237,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                     depth, at, t = min(DEPTH, K - k), table + k, k % elements
                     b, lines_b, j = X_part + begin, lines, at
                     if not sizes.padded:
-                        pack(X, X_part, lines, at, depth, t, step, moves, number, bits, B, pitch)
+                        pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, pitch)
                         b, lines_b, j = 0, dense, 0
                     last_k = k + depth == K
                     _multiply_blocks(

@@ -28,7 +28,7 @@ from lectcode.kernels.simd import (
     transpose,
 )
 
-TOGETHER = 32  # rows of a panel
+TOGETHER, FEW_MOVES = 32, 4  # rows of a panel, moves of a row
 
 
 @njit(nogil=True, cache=True)
@@ -154,7 +154,7 @@ def plan_moves(pieces, cuts, stride, lanes, overhang, moves):
 
 @njit(nogil=True, cache=True)
 def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks):
-    """Note for each filter element and move which lanes meet a pixel of the source, and not its padding.
+    """Note for each filter element and move which lanes meet a pixel of the source; tell if some may meet its padding.
 
     Positions, of which `begin` is the one that is written first, count through images of `rows` rows of `columns`
     pixels; the first of each is step (row, column). inside[t] = the first step and the end, downwards and across, that
@@ -187,20 +187,21 @@ def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks)
             x += length
             if x == columns:
                 x, y = 0, y + 1 if y + 1 < rows else 0
+    return padding
 
 
 @njit(nogil=True, cache=True)
-def pack(X, start, lines, j, count, t, stride, moves, number, masks, panel, pitch):
+def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, panel, pitch):
     """Write a stripe of pixels, 0 where there is padding, for each of `count` filter elements.
 
     panel[k pitch + x] = pixel x, shifted by lines[j + k]. The elements of a channel follow each other, from t on; their
     masks are those of `find_pixels`.
 
-    A move is done for some rows of the panel before the next move is: a loop over the few moves of a row would begin
-    anew so often that it took half as long again. More rows would drive from the nearest cache what the next move
-    reads of the same lines of X.
+    A long row is read as it lies in memory. Of others, a move is done for several rows of the panel before the next
+    move is: a loop over the few moves of a row would begin anew so often that it took half as long again.
     """
     lanes, taps = lanes_of(X), masks.shape[0]
+    long = stride == 1 and not padding and number > FEW_MOVES
     lowest = highest = moves[0, 0]
     for i in range(number):
         lowest, highest = min(lowest, moves[i, 0]), max(highest, moves[i, 0])
@@ -216,6 +217,11 @@ def pack(X, start, lines, j, count, t, stride, moves, number, masks, panel, pitc
                 for lane in range(moves[i, 2]):
                     exists, at = masks[t, i] >> lane & 1, start + lines[j + k] + moves[i, 0] + lane * stride
                     panel[k * pitch + moves[i, 1] + lane] = X[at] if exists else 0
+        elif long:
+            for row in range(k, end):
+                line, to = start + lines[j + row], row * pitch
+                for i in range(number):
+                    store(panel, to + moves[i, 1], load(X, line + moves[i, 0]))
         else:
             for i in range(number):
                 at, to, tap = start + moves[i, 0], k * pitch + moves[i, 1], t
