@@ -54,8 +54,8 @@ def block(rows, vectors):
         B[k, :] at B[b + lines[j + k] :]                      D[r] at D[d + r]
 
     so that A and B need not be copied where tables say where their numbers are. `row` may be a table too: then row r
-    begins at A[a + row[r]]. And b and c may be tuples of one place for each vector. If `add`, the sums are added to C
-    instead of written. K is at least 1.
+    begins at A[a + row[r]]. `columns` may be None: then A[r, k] stands at A[a + r row + i + k]. And b and c may be
+    tuples of one place for each vector. If `add`, the sums are added to C instead of written. K is at least 1.
     """
 
     @intrinsic
@@ -81,7 +81,10 @@ def block(rows, vectors):
             else:
                 b, c = (cgutils.unpack_tuple(builder, starts) for starts in (b, c))
             B_v = [address(context, builder, B_type, B, start) for start in b]
-            column = address(context, builder, columns_type, columns, i)
+            if columns_type == types.none:
+                A_rows = [builder.gep(start, [i]) for start in A_rows]
+            else:
+                column = address(context, builder, columns_type, columns, i)
             line = address(context, builder, lines_type, lines, j)
             D_0 = address(context, builder, D_type, D, d)
             start = [
@@ -94,7 +97,7 @@ def block(rows, vectors):
             builder.position_at_end(loop)
             k = builder.phi(INDEX)
             sums = [[builder.phi(V) for _ in range(vectors)] for _ in range(rows)]
-            a_k = builder.load(builder.gep(column, [k]))
+            a_k = k if columns_type == types.none else builder.load(builder.gep(column, [k]))
             line_k = builder.load(builder.gep(line, [k]))
             b_k = [emit_load(builder, builder.gep(start, [line_k]), V) for start in B_v]
             new = []
@@ -154,9 +157,9 @@ def block(rows, vectors):
             for b_v, c_v in zip(b, c, strict=True):
                 sums = within(D, d + r, 1).repeat(width)
                 for k in range(K):
-                    sums += within(A, a + distance + within(columns, i + k, 1)[0], 1)[0] * within(
-                        B, b_v + within(lines, j + k, 1)[0], width
-                    )
+                    column = i + k if columns is None else within(columns, i + k, 1)[0]
+                    line = within(lines, j + k, 1)[0]
+                    sums += within(A, a + distance + column, 1)[0] * within(B, b_v + line, width)
                 result = within(C, c_v + r * pitch, width)
                 result[:] = result + sums if add else sums
 

@@ -28,7 +28,7 @@ from lectcode.kernels.simd import (
     transpose,
 )
 
-TOGETHER, FEW_MOVES = 32, 4  # rows of a panel, moves of a row
+TOGETHER, FEW_MOVES = 16, 4  # rows of a panel, moves of a row
 
 
 @njit(nogil=True, cache=True)

@@ -65,5 +65,5 @@ def correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, works
                     b = sources[w], sources[w + 1], sources[w + 2]
                     c = to + targets[w], to + targets[w + 1], to + targets[w + 2]
                     multiply_add_3(
-                        K, F, a, F_row, columns, 0, workspace, b, lines, 0, O, c, sizes.O_plane, bias, d, False
+                        K, F, a, F_row, None, 0, workspace, b, lines, 0, O, c, sizes.O_plane, bias, d, False
                     )
