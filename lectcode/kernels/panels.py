@@ -15,6 +15,7 @@ from numba import njit
 
 from lectcode.kernels.block import ROWS
 from lectcode.kernels.simd import (
+    evens,
     every_2,
     every_3,
     every_4,
@@ -28,7 +29,7 @@ from lectcode.kernels.simd import (
     transpose,
 )
 
-TOGETHER, FEW_MOVES = 16, 4  # rows of a panel, moves of a row
+TOGETHER = 16  # rows of a panel
 
 
 @njit(nogil=True, cache=True)
@@ -64,11 +65,14 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
 
 
 @njit(nogil=True, cache=True)
-def _load(X, at, stride):
-    """Return one vector of numbers, each `stride` <= 4 after the one before."""
+def _load(X, at, stride, count):
+    """Return one vector of numbers, each `stride` <= 4 after the one before; the first `count` of them matter."""
     if stride == 1:
         return load(X, at)
     if stride == 2:
+        if count <= lanes_of(X) // 2:  # stand in one vector
+            pixels = load(X, at)
+            return evens(pixels, pixels)
         return every_2(X, at)
     return every_3(X, at) if stride == 3 else every_4(X, at)
 
@@ -82,7 +86,7 @@ def _copy_row(X, source, stride, count, padded, to, span):
     end = vectors * lanes
     if stride <= 4 and source + stride * end <= X.size:
         for j in range(0, end, lanes):
-            pixels = _load(X, source + stride * j, stride)
+            pixels = _load(X, source + stride * j, stride, count - j)
             store(padded, to + j, pixels if j + lanes <= count else first(pixels, count - j))
     else:  # longer strides, and the end of X, past which nothing is read
         for j in range(count):
@@ -197,11 +201,11 @@ def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, pa
     panel[k pitch + x] = pixel x, shifted by lines[j + k]. The elements of a channel follow each other, from t on; their
     masks are those of `find_pixels`.
 
-    A long row is read as it lies in memory. Of others, a move is done for several rows of the panel before the next
-    move is: a loop over the few moves of a row would begin anew so often that it took half as long again.
+    A move is done for several rows of the panel before the next move is: a loop over the few moves of a row would begin
+    anew so often that it took half as long again. But where each row is of another channel, it is read as it lies in
+    memory.
     """
     lanes, taps = lanes_of(X), masks.shape[0]
-    long = stride == 1 and not padding and number > FEW_MOVES
     lowest = highest = moves[0, 0]
     for i in range(number):
         lowest, highest = min(lowest, moves[i, 0]), max(highest, moves[i, 0])
@@ -217,16 +221,17 @@ def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, pa
                 for lane in range(moves[i, 2]):
                     exists, at = masks[t, i] >> lane & 1, start + lines[j + k] + moves[i, 0] + lane * stride
                     panel[k * pitch + moves[i, 1] + lane] = X[at] if exists else 0
-        elif long:
+        elif taps == 1:
             for row in range(k, end):
                 line, to = start + lines[j + row], row * pitch
                 for i in range(number):
-                    store(panel, to + moves[i, 1], load(X, line + moves[i, 0]))
+                    pixels = _load(X, line + moves[i, 0], stride, moves[i, 2])
+                    store(panel, to + moves[i, 1], keep(pixels, masks[0, i]) if padding else pixels)
         else:
             for i in range(number):
-                at, to, tap = start + moves[i, 0], k * pitch + moves[i, 1], t
+                at, to, some, tap = start + moves[i, 0], k * pitch + moves[i, 1], moves[i, 2], t
                 for line in range(np.uint64(j + k), np.uint64(j + end)):  # unsigned: never counted from the end
-                    store(panel, to, keep(_load(X, at + lines[line], stride), masks[tap, i]))
+                    store(panel, to, keep(_load(X, at + lines[line], stride, some), masks[tap, i]))
                     to += pitch
                     tap = tap + 1 if tap + 1 < taps else 0
         k, t = end, (t + end - k) % taps
@@ -287,10 +292,10 @@ def unpack(C, c, pitch, rows, skip, pieces, cuts, stride, O, start, plane):
         for r in range(rows):
             if stride == 1:
                 for x in range(0, length, lanes):
-                    store_first(O, to + x, load(C, from_ + x), length - x)
+                    store_first(O, to + r * plane + x, load(C, from_ + r * pitch + x), length - x)
             else:
-                place, result = np.uint64(to), np.uint64(from_)  # what cannot be negative is not tested for it
+                # what cannot be negative is not tested for it
+                place, result = np.uint64(to + r * plane), np.uint64(from_ + r * pitch)
                 for x in range(np.uint64(length)):
                     O[place] = C[result + x]
                     place += np.uint64(stride)
-            to, from_ = to + plane, from_ + pitch

@@ -64,6 +64,6 @@ def correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, works
                 for w in range(0, count, VECTORS):
                     b = sources[w], sources[w + 1], sources[w + 2]
                     c = to + targets[w], to + targets[w + 1], to + targets[w + 2]
-                    multiply_add_3(
-                        K, F, a, F_row, None, 0, workspace, b, lines, 0, O, c, sizes.O_plane, bias, d, False
-                    )
+                    # Filters as they lie in memory need no table. One would take a register more than there are, and
+                    # LLVM would write sums to the stack in each step, which takes up to half as long again.
+                    multiply_add_3(K, F, a, F_row, None, 0, workspace, b, lines, 0, O, c, sizes.O_plane, bias, d, False)

@@ -1,0 +1,50 @@
+"""What LLVM makes of the micro-kernel: its sums stay in registers."""
+
+import re
+
+import llvmlite.binding
+import numba
+import numpy as np
+import pytest
+
+from lectcode.kernels import gemm, threads
+from lectcode.kernels.block import ROWS, VECTORS
+from lectcode.kernels.correlation import no_bias, plan_forward
+from lectcode.kernels.simd import REGISTERS
+from lectcode.shapes import conv_geometry
+
+SUMS = ROWS * VECTORS
+
+
+def loops(assembly):
+    """Yield the lines of each loop without another loop in it, from its label to the jump back."""
+    labels, lines = {}, assembly.splitlines()
+    for number, line in enumerate(lines):
+        if label := re.match(r"(\.LBB\w+):", line):
+            labels[label[1]] = number
+        elif (jump := re.match(r"\s+j\w+\s+(\.LBB\w+)$", line)) and jump[1] in labels:
+            if max(labels.values()) == labels[jump[1]]:
+                yield lines[labels[jump[1]] : number + 1]
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+@pytest.mark.skipif(not llvmlite.binding.get_process_triple().startswith("x86"), reason="reads the language of x86")
+@pytest.mark.skipif(REGISTERS < 32, reason="16 registers do not hold all sums and what is multiplied")
+@pytest.mark.parametrize(("kernel", "channels", "size"), [("blocks", 64, 8), ("rows", 3, 64)])
+def test_sums_stay_in_registers(kernel, channels, size):
+    """What lies on the stack may straddle two cache lines: then each step waits for it."""
+    geometry = conv_geometry(channels, (size, size), (64, channels, 3, 3), 1, 1, 1, 1)
+    plan = plan_forward(1, 64, channels, geometry, 4, 1)
+    assert plan.kernel == kernel
+    I, F, O = (np.ones(n, np.float32) for n in (channels * size**2, 64 * channels * 9, 64 * size**2))
+    for array in (I, F):
+        array.flags.writeable = False
+    compiled = numba.njit(nogil=True)(gemm.KERNELS[kernel].py_func)  # what comes from the cache shows no code
+    compiled(I, F, no_bias(64, O.dtype), *plan.told, O, threads.lend(plan.room, O.dtype), 0, plan.tasks)
+    found = 0
+    for assembly in compiled.inspect_asm().values():
+        for loop in loops(assembly):
+            if sum("vfmadd" in line for line in loop) == SUMS:
+                found += 1
+                assert not [line for line in loop if "mm" in line and "(%rsp" in line]
+    assert found
