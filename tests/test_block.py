@@ -18,13 +18,13 @@ SUMS = ROWS * VECTORS
 
 def loops(assembly):
     """Yield the lines of each loop without another loop in it, from its label to the jump back."""
-    labels, lines = {}, assembly.splitlines()
+    labels, last, lines = {}, -1, assembly.splitlines()
     for number, line in enumerate(lines):
         if label := re.match(r"(\.LBB\w+):", line):
-            labels[label[1]] = number
-        elif (jump := re.match(r"\s+j\w+\s+(\.LBB\w+)$", line)) and jump[1] in labels:
-            if max(labels.values()) == labels[jump[1]]:
-                yield lines[labels[jump[1]] : number + 1]
+            labels[label[1]] = last = number
+        jump = re.match(r"\s+j\w+\s+(\.LBB\w+)$", line)
+        if jump and labels.get(jump[1]) == last:
+            yield lines[last : number + 1]
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
