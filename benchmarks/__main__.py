@@ -11,6 +11,14 @@ from benchmarks.passes import PASSES
 DTYPES = {"float32": np.float32, "float64": np.float64}
 
 
+def positive(text):
+    """Read a number of at least 1 from the command line."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
 def arguments():
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -20,7 +28,7 @@ def arguments():
     parser.add_argument("--threads", default=None, help="comma-separated; default: 1 and all cores up to 2")
     parser.add_argument("--batch", default="1,8,64", help="N, comma-separated")
     parser.add_argument("--algorithm", default="auto", help="lectcode's algorithm for convolutions")
-    parser.add_argument("--walks", type=int, default=1, help="how often all rows are visited, one after the other")
+    parser.add_argument("--walks", type=positive, default=1, help="how often all rows are visited, one after the other")
     parser.add_argument("--seconds", type=float, default=0.1, help="budget of a visit, of two rounds at least")
     parser.add_argument(
         "--best", action="store_true", help="print ratios of least times, for a busy machine; no --json"

@@ -16,7 +16,7 @@ from statistics import median
 WARM_UP, SAMPLE = 2e-3, 2e-3
 ROUNDS = 2, 4  # of a visit: the fewest and the most
 PAUSE = 1e-3, 10e-3  # before a sample, with one thread and with several: those of the one before go on spinning a while
-WARM = 20e-3  # a call longer than this brings its own data into the caches
+LONG = 20e-3  # a call longer than this brings its own data into the caches
 
 
 @dataclass
@@ -55,7 +55,7 @@ def joined(timings):
 def interleave(contenders, budget, threads=1, rounds=ROUNDS):
     """Time {name: call}; the first is the one that the others are divided by. `budget` is in seconds of calling."""
     fewest, most = rounds
-    lasts = dict.fromkeys(contenders, WARM)  # the first round calls once, later ones as often as it then takes
+    lasts = dict.fromkeys(contenders, LONG)  # the first round calls once, later ones as often as it then takes
     samples = {name: [] for name in contenders}
     spent = 0.0
     for done, order in enumerate(islice(rotations(contenders), most), 1):
@@ -84,7 +84,7 @@ def _ratios(samples):
 
 
 def _sample(call, lasts):
-    if lasts < WARM:
+    if lasts < LONG:
         _seconds(call, ceil(WARM_UP / lasts))
     return _seconds(call, ceil(SAMPLE / lasts))
 

@@ -32,7 +32,7 @@ from lectcode.kernels.correlation import (
     plan_grad_input,
 )
 from lectcode.kernels.finite import finite
-from lectcode.kernels.panels import cut, find_pixels, pack, pack_filters, pad_image, plan_moves, unpack
+from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
 from lectcode.kernels.prefetch import call_for_filters
 from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share, useful
@@ -112,12 +112,6 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
         multiply_add_1(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
 
 
-@njit(nogil=True, cache=True)
-def _first_row(sizes, b):
-    """Return the first row of a block. The last block may begin earlier: it computes some rows twice."""
-    return max(min(b * sizes.block, sizes.rows - sizes.block), 0)
-
-
 @njit(nogil=True, cache=True, inline="always")  # a call would count the references to each array, for each panel
 def _multiply_blocks(
     sizes, blocks, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole, places, count, last_k, D
@@ -132,13 +126,13 @@ def _multiply_blocks(
     width, (F_row, F_channel, F_group) = VECTORS * lanes, sizes.filters
     far = F_channel > F_row and not sizes.A_packed and F.size * F.itemsize > SECOND_LEVEL
     for number in range(first, last):
-        row, place = _first_row(sizes, number), number - first
+        row, place = first_row(number, block, sizes.rows), number - first
         d = group * sizes.rows + row if k == 0 else D.size - block  # the bias, or zeros
         a = place * block * sizes.channels * sizes.taps if sizes.A_packed else group * F_group + row * F_row
         direct = whole if row == number * block else 0
         c = 0 if k == 0 and last_k else place * block * sizes.stripe
         if far and number + 1 < last and length > width:  # one tile would be over before they came
-            next_row = _first_row(sizes, number + 1)
+            next_row = first_row(number + 1, block, sizes.rows)
             call_for_filters(F, group * F_group + next_row * F_row, F_row, columns, i, depth)
         to = o + row * sizes.O_plane + places[0, 0]
         for x in range(0, direct, width):

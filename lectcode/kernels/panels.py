@@ -257,12 +257,17 @@ def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, 
 
 
 @njit(nogil=True, cache=True)
+def first_row(b, block, rows):
+    """Return the first row of block b of a product. The last block may begin earlier: it computes some rows twice."""
+    return max(min(b * block, rows - block), 0)
+
+
+@njit(nogil=True, cache=True)
 def pack_filters(F, start, rows, channels, row, column, taps, A, first, last):
     """Write the blocks of filters first, ..., last - 1 of one group in the order of the micro-kernel.
 
     A[(((b - first) channels + c) T + t) ROWS + r] = F[start + (row_b + r) row + c column + taps[t]] where T = len(taps)
-    and row_b is the first row of block b: the last block may begin earlier. In a group of fewer than ROWS rows, the
-    block repeats the last one.
+    and row_b is the first row of block b. In a group of fewer than ROWS rows, the block repeats the last one.
     """
     size = taps.size * ROWS
     places = np.empty(size, np.int64)  # of a block and channel
@@ -271,7 +276,7 @@ def pack_filters(F, start, rows, channels, row, column, taps, A, first, last):
             places[t * ROWS + r] = taps[t] + min(r, rows - 1) * row
     for c in range(channels):  # channel after channel, for that is how F is read from memory
         for b in range(first, last):
-            from_ = F[start + max(min(b * ROWS, rows - ROWS), 0) * row + c * column :]
+            from_ = F[start + first_row(b, ROWS, rows) * row + c * column :]
             to = A[((b - first) * channels + c) * size :]
             for i in range(size):
                 to[i] = from_[places[i]]

@@ -12,7 +12,7 @@ from numba import njit
 
 from lectcode.kernels.block import VECTORS, multiply_add_3
 from lectcode.kernels.correlation import Sizes
-from lectcode.kernels.panels import pad_image
+from lectcode.kernels.panels import first_row, pad_image
 from lectcode.kernels.simd import lanes_of
 
 
@@ -58,7 +58,7 @@ def correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, works
             count = min(stripe, -(-(vectors - v) // VECTORS) * VECTORS)
             place = _list_vectors(place, count, rows, across, lanes, sizes.line, sizes.O_row, sources, targets)
             for number in range(begin, end):
-                r = min(number * sizes.block, sizes.rows - sizes.block)  # the last block may compute rows twice
+                r = first_row(number, sizes.block, sizes.rows)
                 a, d = group * F_group + r * F_row, group * sizes.rows + r
                 to = (n * sizes.groups * sizes.rows + d) * sizes.O_plane + i * sizes.O_row
                 for w in range(0, count, VECTORS):
