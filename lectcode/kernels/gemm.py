@@ -79,13 +79,13 @@ def _grad_input(G, F, geometry, dI):
     elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
     else:
-        plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, dI))
+        plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, G))
         _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
 def _threads(F, O):
-    """Return how many threads may be worth their while in a product of the filters that writes O."""
-    return useful(O.size * (F.size // O.shape[1]) * O.itemsize // 4)  # as if no filter element met padding
+    """Return how many threads may be worth their while for a convolution with result O, or its gradient."""
+    return useful(O.size * (F.size // len(F)) * O.itemsize // 4)  # as if no filter element met padding
 
 
 def refusal(dtype, geometry):
