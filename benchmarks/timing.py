@@ -15,6 +15,9 @@ from statistics import median
 # slow at first, and calls of a network follow each other.
 WARM_UP, SAMPLE = 2e-3, 2e-3
 ROUNDS = 2, 4  # of a visit: the fewest and the most
+# Calls of each contender before the first round: large results lie in new memory. A virtual machine may have to ask its
+# host for it, page by page, until pages that earlier calls gave back come round again.
+FIRST_CALLS = 3
 PAUSE = 1e-3, 10e-3  # before a sample, with one thread and with several: those of the one before go on spinning a while
 LONG = 20e-3  # a call longer than this brings its own data into the caches
 
@@ -57,6 +60,8 @@ def interleave(contenders, budget, threads=1, rounds=ROUNDS):
     fewest, most = rounds
     lasts = dict.fromkeys(contenders, LONG)  # the first round calls once, later ones as often as it then takes
     samples = {name: [] for name in contenders}
+    for call in contenders.values():
+        _seconds(call, FIRST_CALLS)
     spent = 0.0
     for done, order in enumerate(islice(rotations(contenders), most), 1):
         for name in order:
