@@ -158,8 +158,8 @@ def block(rows, vectors):
                 sums = within(D, d + r, 1).repeat(width)
                 for k in range(K):
                     column = i + k if columns is None else within(columns, i + k, 1)[0]
-                    line = within(lines, j + k, 1)[0]
-                    sums += within(A, a + distance + column, 1)[0] * within(B, b_v + line, width)
+                    number = within(A, a + distance + column, 1)[0]
+                    sums += number * within(B, b_v + within(lines, j + k, 1)[0], width)
                 result = within(C, c_v + r * pitch, width)
                 result[:] = result + sums if add else sums
 
