@@ -17,6 +17,7 @@ import pytest
 import lectcode
 from benchmarks import agreement, busy, limits, passes, record, rounding, rows, summary, table, timing
 from benchmarks import workspace as memory
+from benchmarks.__main__ import arguments
 from benchmarks.contenders import ours
 from benchmarks.layers import Conv, Pool
 from benchmarks.networks import NETWORKS, Walk, distinct, layers_of
@@ -408,3 +409,11 @@ def test_errors_stay_under_the_bounds(name):
     found, allowed = rounding.errors(name, layer, N=2), rounding.bounds(name, layer, N=2)
     assert "direct" in found
     assert all(0 <= found[algorithm] <= bound for algorithm, bound in allowed.items() if algorithm in found)
+
+
+@pytest.mark.parametrize("walks", ["0", "-1"])
+def test_rows_are_visited_at_least_once(walks, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--walks", walks])
+    with pytest.raises(SystemExit):
+        arguments()
+    assert f"must be at least 1, got {walks}" in capsys.readouterr().err

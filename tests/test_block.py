@@ -2,15 +2,13 @@
 
 import re
 
-import llvmlite.binding
 import numba
 import numpy as np
 import pytest
 
-from lectcode.kernels import gemm, threads
+from lectcode.kernels import gemm, simd, threads
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.correlation import no_bias, plan_forward
-from lectcode.kernels.simd import REGISTERS
 from lectcode.shapes import conv_geometry
 
 SUMS = ROWS * VECTORS
@@ -28,8 +26,7 @@ def loops(assembly):
 
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
-@pytest.mark.skipif(not llvmlite.binding.get_process_triple().startswith("x86"), reason="reads the language of x86")
-@pytest.mark.skipif(REGISTERS < 32, reason="16 registers do not hold all sums and what is multiplied")
+@pytest.mark.skipif(not simd._host_has("fma"), reason="looks for the fused multiply-adds of x86")
 @pytest.mark.parametrize(("kernel", "channels", "size"), [("blocks", 64, 8), ("rows", 3, 64)])
 def test_sums_stay_in_registers(kernel, channels, size):
     """What lies on the stack may straddle two cache lines: then each step waits for it."""
