@@ -111,6 +111,11 @@ class Plan(NamedTuple):
     kernel: str  # "blocks": `gemm`, "rows": `rowwise`, "filters": `narrow`
 
 
+def weight(rows):
+    """Return how many rows of a product take as long as these, one by one: few wait for the source, read for each."""
+    return rows if rows >= FEW else rows + 2
+
+
 class Problem(NamedTuple):
     """What a plan is made for."""
 
@@ -158,7 +163,7 @@ class Problem(NamedTuple):
     @property
     def work(self):
         """Multiply-adds of float32, of which one of float64 takes as long as two."""
-        sums = self.N * self.groups * self.rows * self.channels
+        sums = self.N * self.groups * weight(self.rows) * self.channels
         return sums * self.y.terms * self.x.terms * self.itemsize // 4
 
 

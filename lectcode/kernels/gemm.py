@@ -30,6 +30,7 @@ from lectcode.kernels.correlation import (
     pixels_as_channels,
     plan_forward,
     plan_grad_input,
+    weight,
 )
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
@@ -51,7 +52,7 @@ def forward(I, F, B, geometry, O):
     elif grouped.chooses(geometry, rows, channels, I.dtype):
         grouped.forward(I, F, B, geometry, O)
     else:
-        plan = plan_forward(len(I), rows, channels, geometry, I.itemsize, _threads(F, O))
+        plan = plan_forward(len(I), rows, channels, geometry, I.itemsize, _threads(F, O, rows))
         _product(I, F, B, plan, O)
 
 
@@ -79,13 +80,14 @@ def _grad_input(G, F, geometry, dI):
     elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
     else:
-        plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, G))
+        plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, G, rows))
         _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
-def _threads(F, O):
+def _threads(F, O, rows):
     """Return how many threads may be worth their while for a convolution with result O, or its gradient."""
-    return useful(O.size * (F.size // len(F)) * O.itemsize // 4)  # as if no filter element met padding
+    sums = O.size * (F.size // len(F)) * O.itemsize // 4  # as if no filter element met padding
+    return useful(sums * weight(rows) // rows)
 
 
 def refusal(dtype, geometry):
