@@ -220,6 +220,26 @@ def test_vectors_of_filters_share_what_comes_from_far_away(N, channels, vectors,
     assert sizes.at_once == at_once
 
 
+@pytest.mark.skipif(winograd.BYTES < 64, reason="counted with vectors of 64 bytes")
+@pytest.mark.parametrize(
+    ("N", "rows", "channels", "size", "first", "pays"),
+    [
+        (8, 160, 320, 7, False, True),
+        (64, 160, 320, 7, False, True),  # one vector of filters at a time: V has room, and with four it would not
+        (16, 128, 256, 14, True, True),  # U has room
+        (300, 16, 4096, 1, True, False),  # neither has, so whoever asks for it gets what is smaller
+    ],
+)
+def test_few_tiles_take_what_has_room(N, rows, channels, size, first, pays):
+    image = size, size
+    sizes = winograd.plan(N, rows, channels, 1, 3, True, image, (-1, -1), image, 4)
+    assert sizes.total < winograd.MANY
+    assert (sizes.filters_first, sizes.at_once) == (first, 1)
+    assert winograd.chooses(same_size(rows, channels, 1, 3, size), N, rows, channels, image, 4) == pays
+    fits = winograd.taken(sizes, 4) <= winograd.room(N, rows, channels, 1, 3, image, image, 4)
+    assert fits == pays
+
+
 @pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning" if numba.config.DISABLE_JIT else "error")
 @pytest.mark.usefixtures("small_tasks")
 @pytest.mark.parametrize("many", [6, 1000])
@@ -316,18 +336,16 @@ def test_when_it_pays(N, channels, rows, groups, K, size, pays):
 def test_the_workspace_stays_below_twice_the_tensors(K, itemsize):
     """Where it is chosen; below SMALL bytes nobody counts."""
     chosen = 0
-    for N in (1, 8, 64):
-        for channels in (16, 64, 256, 512):
-            for size in (7, 14, 28, 56, 112):
-                image = size, size
-                geometry = same_size(channels, channels, 1, K, size)
-                if winograd.chooses(geometry, N, channels, channels, image, itemsize):
-                    chosen += 1
-                    sizes = winograd.plan(N, channels, channels, 1, K, False, image, (0, 0), image, itemsize)
-                    shared, first, second = winograd.workspace(sizes, winograd.BYTES // itemsize)
-                    tensors = 2 * N * channels * size**2 + K**2 * channels**2
-                    assert (shared + max(first, second)) * itemsize <= max(2 * tensors * itemsize, winograd.SMALL)
-    assert chosen > 20
+    for N, channels, size in product((1, 8, 16, 64), (16, 64, 256, 512), (7, 14, 28, 56, 112)):
+        for rows in (channels // 2, channels, 2 * channels):
+            image = size, size
+            if winograd.chooses(same_size(channels, rows, 1, K, size), N, rows, channels, image, itemsize):
+                chosen += 1
+                sizes = winograd.plan(N, rows, channels, 1, K, False, image, (0, 0), image, itemsize)
+                shared, first, second = winograd.workspace(sizes, winograd.BYTES // itemsize)
+                tensors = N * (rows + channels) * size**2 + K**2 * rows * channels
+                assert (shared + max(first, second)) * itemsize <= max(2 * tensors * itemsize, winograd.SMALL)
+    assert chosen > 80
 
 
 def test_nothing_to_do():

@@ -22,7 +22,8 @@ Transforming costs memory traffic, not time, as long as its results stay near th
   filters after the other, and transforms back.
 - Few tiles: V is computed first. A task transforms one vector of filters, some channels at a time, multiplies V with
   it, and transforms back. So U never exists as a whole, which would be larger than F. If V is large, it takes a few
-  vectors of filters: of V it then reads one position of some channels at a time, for all of them.
+  vectors of filters: of V it then reads one position of some channels at a time, for all of them. If that would take
+  more memory than a call may have, U is computed first after all, or a task takes one vector.
 
 If what is computed first is not too large, each thread computes all of it for itself: what one core writes and another
 reads passes from cache to cache, and that takes longer than to compute it twice.
@@ -32,7 +33,7 @@ with a result that is not finite are computed again by "gemm".
 """
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -117,13 +118,18 @@ def _busiest(parts, threads):
     return -(-parts // threads) / parts
 
 
+def _tiles(N, K, result):
+    """Return the size of a tile, the tiles of an image along each axis, and those of all images."""
+    tile = WINDOW - K + 1
+    grid = tuple(-(-length // tile) for length in result)
+    return tile, grid, N * grid[0] * grid[1]
+
+
 @lru_cache(512)
 def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, threads=1):
     """Return the sizes of a correlation."""
     lanes = BYTES // itemsize
-    tile = WINDOW - K + 1
-    grid = tuple(-(-length // tile) for length in result)
-    total = N * grid[0] * grid[1]
+    *_, total = _tiles(N, K, result)
     vectors = -(-rows // lanes)
     filters_first = total >= MANY
     all_U = vectors * lanes * POSITIONS * channels * itemsize
@@ -133,6 +139,20 @@ def plan(N, rows, channels, groups, K, turned, size, corner, result, itemsize, t
         by_tiles = of_filters + (of_windows + products) * _busiest(-(-total // BLOCK), threads)
         by_filters = of_windows + (of_filters + products) * _busiest(vectors, threads)
         filters_first = by_tiles < by_filters
+    call = N, rows, channels, groups, K, turned, size, corner, result, itemsize, threads
+    best = _sizes(*call, filters_first)
+    most, size_of = room(N, rows, channels, groups, K, size, result, itemsize), partial(taken, itemsize=itemsize)
+    if filters_first or size_of(best) <= most:
+        return best
+    smaller = _sizes(*call, True), best._replace(at_once=1)  # U may have room where V has none; the faster one first
+    return next((sizes for sizes in smaller if size_of(sizes) <= most), min(best, *smaller, key=size_of))
+
+
+def _sizes(N, rows, channels, groups, K, turned, size, corner, result, itemsize, threads, filters_first):
+    """Return the sizes of a correlation that computes U first, or V."""
+    lanes = BYTES // itemsize
+    tile, grid, total = _tiles(N, K, result)
+    vectors = -(-rows // lanes)
     tiles = total
     if filters_first:  # as many tasks for every thread, of whole blocks
         tasks = round_up(-(-total // TILES), threads)
@@ -198,6 +218,18 @@ def workspace(sizes, lanes):
         first, second, room = -(-sizes.rows // lanes) * sizes.parts * U, V, taps
     rest = second + sizes.at_once * M + max(taps, windows, back)
     return (first, room, rest) if sizes.common else (0, 0, first + rest)
+
+
+def taken(sizes, itemsize):
+    """Return how many bytes of workspace a call takes with one thread."""
+    shared, _, own = workspace(sizes, BYTES // itemsize)
+    return (shared + own) * itemsize
+
+
+def room(N, rows, channels, groups, K, size, result, itemsize):
+    """Return how many it may take: twice the size of the tensors, or SMALL."""
+    tensors = N * (channels * size[0] * size[1] + rows * result[0] * result[1]) + K * K * rows * channels
+    return max(2 * groups * tensors * itemsize, SMALL)
 
 
 def forward(I, F, B, geometry, O):
@@ -278,14 +310,10 @@ def chooses(geometry, N, rows, channels, result, itemsize):
     rows, channels = rows // groups, channels // groups
     if groups > 1 and min(rows, channels) < WIDE:
         return False
-    lanes = BYTES // itemsize
     sizes = plan(N, rows, channels, groups, K, False, result, (0, 0), result, itemsize)
-    pixels, taps = N * result[0] * result[1], K * K * rows * channels
-    by_gemm = GEMM_COST * pixels * K * K * channels * max(rows, GEMM_ROWS)
-    tensors = groups * (pixels * (rows + channels) + taps) * itemsize
-    shared, _, own = workspace(sizes, lanes)
-    pays = sum(_work(sizes.total, rows, channels, K, lanes)) + CALL_COST < by_gemm
-    return pays and (shared + own) * itemsize <= max(2 * tensors, SMALL)
+    by_gemm = GEMM_COST * N * result[0] * result[1] * K * K * channels * max(rows, GEMM_ROWS)
+    pays = sum(_work(sizes.total, rows, channels, K, BYTES // itemsize)) + CALL_COST < by_gemm
+    return pays and taken(sizes, itemsize) <= room(N, rows, channels, groups, K, result, result, itemsize)
 
 
 def refusal(dtype, geometry):
