@@ -140,6 +140,16 @@ def test_only_what_occupies_several_threads_is_divided(monkeypatch):
     assert plan_of("planes in bands", threads=2).bands == 2
 
 
+def test_few_rows_are_worth_a_thread_sooner():
+    """Each reads the source for itself, so that one takes as long as three rows of a block."""
+
+    def work(rows):
+        geometry = shapes.conv_geometry(8, (28, 28), (rows, 8, 3, 3), 1, 1, 1, 1)
+        return correlation.plan_forward(8, rows, 8, geometry, 4, 1).work
+
+    assert ROWS * work(1) == 3 * work(ROWS) > 0
+
+
 @pytest.mark.parametrize(
     ("channels", "size", "filters", "kernel", "stride", "packed"),
     [
