@@ -112,7 +112,7 @@ class Plan(NamedTuple):
 
 
 def weight(rows):
-    """Return how many rows of a block take as long as these: fewer than fill one read the source again for each row."""
+    """Return how many rows of a block take as long as these: too few for one read the source again for each row."""
     return rows if rows >= FEW else rows + 2
 
 
