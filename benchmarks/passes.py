@@ -12,8 +12,9 @@ PASSES = {
     "grad_input": Conv,
     "grad_filters": Conv,
     "max_forward": Pool,
-    "max_backward": Pool,
-    "max_training": Pool,  # forward, keeping what backward needs, and backward
+    "max_backward": Pool,  # given the winners, which the forward pass has kept
+    "max_training": Pool,  # forward, keeping the winners, and backward
+    "max_backward_from_input": Pool,  # lectcode finds the winners again; PyTorch is given them
     "avg_forward": Pool,
     "avg_backward": Pool,
 }

@@ -277,8 +277,8 @@ class MaxPool2d(Layer):
 
     ::
 
-        forward   O  = max_pool2d(I)
-        backward  dI = max_pool2d_backward(G, I)       # of equal values the first, in row-major order
+        forward   O, winners = max_pool2d(I)
+        backward  dI         = max_pool2d_backward(G, I, winners)  # of equal values the first, in row-major order
 
     Parameters
     ----------
@@ -308,13 +308,14 @@ class MaxPool2d(Layer):
 
     def forward(self, I):
         """Return O."""
-        O = max_pool2d(I, **self.geometry)
-        self._kept = I
+        O, winners = max_pool2d(I, **self.geometry, return_winners=True)
+        self._kept = I, winners
         return O
 
     def backward(self, G):
         """Return dI."""
-        return max_pool2d_backward(G, self._recall(), **self.geometry)
+        I, winners = self._recall()
+        return max_pool2d_backward(G, I, **self.geometry, winners=winners)
 
 
 class AvgPool2d(Layer):

@@ -4,7 +4,9 @@ import numpy as np
 from numba.extending import is_jitted
 
 from lectcode import shapes
-from lectcode.kernels import pooling, windows
+from lectcode.kernels import pooling, scatter, windows
+
+WINNERS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}  # by the bytes of a number of I
 
 
 def pool2d(I, f, kernel_size, stride=None):
@@ -113,7 +115,7 @@ def pool2d_backward(G, I, df, kernel_size, stride=None):
     return dI
 
 
-def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_winners=False):
     """Take the largest value of each window.
 
     ::
@@ -136,11 +138,16 @@ def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
         D, at least 1.
     ceil_mode : bool
         Round the output size up, as in `output_size`.
+    return_winners : bool
+        Whether to return where the maxima stand, too.
 
     Returns
     -------
     O : (N, C, H_out, W_out) array of I's dtype
         Its size is given by `output_size`.
+    winners : (N, C, H_out, W_out) array of int32 if I holds float32, else int64
+        Only with return_winners: u W + v, where (u,v) is the place in its plane of the first of the largest values, or
+        of the first NaN. For `max_pool2d_backward`, which then need not find them again.
 
     Raises
     ------
@@ -157,22 +164,30 @@ def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
     Notes
     -----
-    Derived in chapters/pooling.md.
+    Derived in chapters/pooling.md. PyTorch's return_indices=True gives the same winners as int64, but for NaN, of which
+    it takes the last.
 
     Examples
     --------
     >>> I = np.array([[[[1.0, 3.0, 2.0], [4.0, 0.0, 9.0]]]])
     >>> max_pool2d(I, kernel_size=2, stride=1)
     array([[[[4., 9.]]]])
+    >>> O, winners = max_pool2d(I, kernel_size=2, stride=1, return_winners=True)
+    >>> winners[0, 0]  # pixel (1, 0) and pixel (1, 2) of planes that are 3 wide
+    array([[3, 5]])
     """
     I = shapes.array("I", I, "N, C, H, W")
     geometry, size = _check((I.shape,), kernel_size, stride, padding, dilation, ceil_mode)
     O = np.empty(size, I.dtype)
-    pooling.max_forward(I, geometry, O)
-    return O
+    if not shapes.switch("return_winners", return_winners):
+        pooling.max_forward(I, geometry, O)
+        return O
+    winners = np.empty(size, _winners_dtype(I))
+    pooling.max_forward_with_winners(I, geometry, O, winners)
+    return O, winners
 
 
-def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, winners=None):
     """Return the gradient of the loss by the input of `max_pool2d`.
 
     ::
@@ -186,18 +201,22 @@ def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, c
     G : (N, C, H_out, W_out) array of I's dtype
         dL/dO, the gradient by the output of `max_pool2d`.
     I : (N, C, H, W) array of float32, float64 or int64
-        Input images.
+        Input images; of them only the shape matters if the winners are given.
     kernel_size, stride, padding, dilation, ceil_mode
         As in `max_pool2d`.
+    winners : (N, C, H_out, W_out) array of int32 if I holds float32, else int64, optional
+        What `max_pool2d` returned for I with return_winners. Without, they are found again, which takes longer.
 
     Returns
     -------
     dI : (N, C, H, W) array of I's dtype
+        The sums of several windows may be added in another order if the winners are given.
 
     Raises
     ------
     ValueError, TypeError
-        As `max_pool2d`, and if G does not have the shape of its output.
+        As `max_pool2d`, if G or the winners do not have the shape of its output, and if a winner is no pixel. Whether a
+        pixel lies in its window is not checked.
 
     Notes
     -----
@@ -209,10 +228,17 @@ def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, c
     >>> max_pool2d_backward(np.array([[[[1.0, 10.0]]]]), I, kernel_size=2, stride=1)[0, 0]
     array([[ 0., 11.,  0.],
            [ 0.,  0.,  0.]])
+    >>> O, winners = max_pool2d(I, kernel_size=2, stride=1, return_winners=True)
+    >>> max_pool2d_backward(np.array([[[[1.0, 10.0]]]]), I, kernel_size=2, stride=1, winners=winners)[0, 0]
+    array([[ 0., 11.,  0.],
+           [ 0.,  0.,  0.]])
     """
     G, I, geometry = _backward_arguments(G, I, kernel_size, stride, padding, dilation, ceil_mode)
     dI = np.empty(I.shape, I.dtype)
-    pooling.max_backward(G, I, geometry, dI)
+    if winners is None:
+        pooling.max_backward(G, I, geometry, dI)
+    else:
+        pooling.max_backward_to_winners(G, _winners(winners, G, I), dI)
     return dI
 
 
@@ -319,6 +345,31 @@ def avg_pool2d_backward(
     dI = np.empty(I.shape, I.dtype)
     pooling.avg_backward(G, divisors, geometry, dI)
     return dI
+
+
+def _winners_dtype(I):
+    """Return the integers that number the pixels of a plane: as wide as I's numbers, so that vectors hold as many."""
+    H, W = I.shape[2:]
+    if I.itemsize == 4 and H * W > shapes.LARGEST:
+        raise ValueError(
+            f"I must have at most {shapes.LARGEST} pixels a plane, for int32 to number them, got {H} x {W}"
+        )
+    return WINNERS[I.itemsize]
+
+
+def _winners(winners, G, I):
+    """Check that these are winners, one for each number of G, and pixels of I."""
+    winners = shapes.array("winners", winners, "N, C, H_out, W_out", (_winners_dtype(I),))
+    shapes.check_shape("winners", winners.shape, "N, C, H_out, W_out", G.shape)
+    H, W = I.shape[2:]
+    wrong = scatter.outside(winners.reshape(-1).view(f"u{winners.itemsize}"), H * W)
+    if wrong < winners.size:
+        place = ", ".join(map(str, np.unravel_index(wrong, G.shape)))
+        raise ValueError(
+            f"winners must be pixels u W + v of a plane, at least 0 and less than H W = {H * W}, got "
+            f"winners[{place}] = {winners.flat[wrong]}"
+        )
+    return winners
 
 
 def _backward_arguments(G, I, kernel_size, stride, padding=0, dilation=1, ceil_mode=False):

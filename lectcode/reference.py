@@ -196,21 +196,24 @@ def winner(image, positions):
     return best
 
 
-def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_winners=False):
     """O[n,c,h,w] = max_{k_h,k_w} I[n,c,hS+k_hD-P,wS+k_wD-P] over the positions that lie inside the input."""
     H_out, W_out, positions = windows(I, kernel_size, stride, padding, dilation, ceil_mode)
     O = np.zeros((*I.shape[:2], H_out, W_out), I.dtype)
+    winners = np.zeros(O.shape, f"i{I.itemsize}")
     for n, c, h, w in np.ndindex(O.shape):
-        O[n, c, h, w] = I[n, c][winner(I[n, c], positions(h, w))]
-    return O
+        u, v = winner(I[n, c], positions(h, w))
+        O[n, c, h, w], winners[n, c, h, w] = I[n, c, u, v], u * I.shape[3] + v
+    return (O, winners) if return_winners else O
 
 
-def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+def max_pool2d_backward(G, I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, winners=None):
     """dL/dI[n,c,u,v] = sum of G[n,c,h,w] over the windows (h,w) whose first largest value is at (u,v)."""
     _, _, positions = windows(I, kernel_size, stride, padding, dilation, ceil_mode)
     dI = np.zeros(I.shape, G.dtype)
     for n, c, h, w in np.ndindex(G.shape):
-        dI[n, c][winner(I[n, c], positions(h, w))] += G[n, c, h, w]
+        place = winner(I[n, c], positions(h, w)) if winners is None else divmod(winners[n, c, h, w], I.shape[3])
+        dI[n, c][place] += G[n, c, h, w]
     return dI
 
 

@@ -279,17 +279,19 @@ def _divisors(geometry, count_include_pad, divisor_override, dtype):
     return d
 
 
-def array(name, value, axes):
+def array(name, value, axes, dtypes=DTYPES):
     """Return the argument `name` as an aligned, C-ordered, native and read-only array, after checking type and rank.
 
     One layout and one mutability mean one compiled version per dtype, and Numba refuses to compile a kernel that
     writes into a read-only array: that the inputs are never written is checked by the compiler.
     """
-    usual = type(value) is np.ndarray and value.dtype in DTYPES  # then its bytes are in the order of this machine
+    usual = type(value) is np.ndarray and value.dtype in dtypes  # then its bytes are in the order of this machine
     if not usual and (not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray)):
         raise TypeError(f"{name} must be a NumPy array ({axes}), got {type(value).__name__}: {_short(value)}")
-    if not usual and value.dtype.newbyteorder("=") not in DTYPES:
-        raise TypeError(f"{name} must hold float32, float64 or int64, got {value.dtype}")
+    if not usual and value.dtype.newbyteorder("=") not in dtypes:
+        *others, last = map(str, dtypes)
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise TypeError(f"{name} must hold {names}, got {value.dtype}")
     if value.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have the axes ({axes}), got {name}.shape={value.shape}")
     flags = value.flags

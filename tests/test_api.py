@@ -20,8 +20,8 @@ SIGNATURES = {
     "conv_transpose2d": "(I, F, B=None, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1)",
     "pool2d": "(I, f, kernel_size, stride=None)",
     "pool2d_backward": "(G, I, df, kernel_size, stride=None)",
-    "max_pool2d": f"(I, {POOL}, dilation=1, ceil_mode=False)",
-    "max_pool2d_backward": f"(G, I, {POOL}, dilation=1, ceil_mode=False)",
+    "max_pool2d": f"(I, {POOL}, dilation=1, ceil_mode=False, return_winners=False)",
+    "max_pool2d_backward": f"(G, I, {POOL}, dilation=1, ceil_mode=False, winners=None)",
     "avg_pool2d": f"(I, {AVERAGE})",
     "avg_pool2d_backward": f"(G, I, {AVERAGE})",
 }

@@ -9,6 +9,7 @@ from tests.geometry import integers
 RNG = np.random.default_rng(0)
 I, F, B = integers(RNG, 2, 4, 7, 8), integers(RNG, 6, 2, 3, 2), integers(RNG, 6)
 G, POOLED = integers(RNG, 2, 6, 5, 7), integers(RNG, 2, 4, 3, 4)
+WINNERS = RNG.integers(0, 56, POOLED.shape)
 
 CALLS = {
     "conv2d": ((I, F, B), {"groups": 2}),
@@ -20,10 +21,20 @@ CALLS = {
     "pool2d": ((I,), {"f": np.max, "kernel_size": 2}),
     "pool2d_backward": ((POOLED, I), {"df": np.negative, "kernel_size": 2}),
     "max_pool2d": ((I,), {"kernel_size": 2}),
+    "with_winners": ((I,), {"kernel_size": 2}),
     "max_pool2d_backward": ((POOLED, I), {"kernel_size": 2}),
+    "to_winners": ((POOLED, I, WINNERS), {"kernel_size": 2}),
     "avg_pool2d": ((I,), {"kernel_size": 2, "divisor_override": 1}),
     "avg_pool2d_backward": ((POOLED, I), {"kernel_size": 2, "divisor_override": 1}),
 }
+
+
+def with_winners(I, kernel_size):
+    return lectcode.max_pool2d(I, kernel_size, return_winners=True)
+
+
+def to_winners(G, I, winners, kernel_size):
+    return lectcode.max_pool2d_backward(G, I, kernel_size, winners=winners)
 
 
 def sliced(X):
@@ -80,7 +91,8 @@ def test_same_result_and_inputs_untouched(function, layout):
     if layout is broadcast:
         arrays = [X.copy() for X in odd]
     kept = [X.copy() for X in odd]
-    expected, actual = (getattr(lectcode, function)(*given, **keywords) for given in (arrays, odd))
+    call = globals().get(function) or getattr(lectcode, function)
+    expected, actual = (call(*given, **keywords) for given in (arrays, odd))
     for e, a in zip(*((X if isinstance(X, tuple) else (X,)) for X in (expected, actual)), strict=True):
         np.testing.assert_array_equal(a, e)
         assert type(a) is np.ndarray

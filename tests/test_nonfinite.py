@@ -47,8 +47,11 @@ def test_convolution(case, dtype, seed):
 def test_max_pooling(pool, seed, dtype):
     (shape, keywords), rng = pool, np.random.default_rng(seed)
     I = salted(rng, *shape, dtype=np.float64 if dtype is np.int64 else dtype)
-    O = lectcode.max_pool2d(I, **keywords)
-    np.testing.assert_array_equal(O, reference.max_pool2d(I, **keywords))
+    O, winners = lectcode.max_pool2d(I, **keywords, return_winners=True)
+    expected, places = reference.max_pool2d(I, **keywords, return_winners=True)
+    np.testing.assert_array_equal(O, expected)
+    np.testing.assert_array_equal(winners, places)
+    np.testing.assert_array_equal(lectcode.max_pool2d(I, **keywords), expected)
     G = rng.integers(-3, 4, O.shape).astype(I.dtype)
     dI = lectcode.max_pool2d_backward(G, I, **keywords)
     np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords))

@@ -24,19 +24,68 @@ def few_values(rng, *shape, dtype):
 def test_max_equals_the_definition(pool, dtype, seed, make):
     (shape, keywords), rng = pool, np.random.default_rng(seed)
     I = make(rng, *shape, dtype=dtype)
-    O = lectcode.max_pool2d(I, **keywords)
-    np.testing.assert_array_equal(O, reference.max_pool2d(I, **keywords))
+    O, winners = lectcode.max_pool2d(I, **keywords, return_winners=True)
+    for actual, expected in zip((O, winners), reference.max_pool2d(I, **keywords, return_winners=True), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    np.testing.assert_array_equal(lectcode.max_pool2d(I, **keywords), O)
     G = integers(rng, *O.shape, dtype=dtype)
     dI = lectcode.max_pool2d_backward(G, I, **keywords)
     np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords))
+    np.testing.assert_array_equal(dI, lectcode.max_pool2d_backward(G, I, **keywords, winners=winners))
     assert O.dtype == dI.dtype == dtype
     assert np.vdot(G, O) == np.vdot(dI, I)  # linear where the winners are fixed
+    planes, places = (X.reshape(len(X), X.shape[1], X.shape[2] * X.shape[3]) for X in (I, winners))
+    np.testing.assert_array_equal(np.take_along_axis(planes, places, 2).ravel(), O.ravel())
+
+
+@given(pool=pools(), dtype=dtypes, seed=seeds)
+def test_given_winners_are_obeyed(pool, dtype, seed):
+    """Any pixels may be named, also such that are not the largest, nor in the window: G is added there."""
+    (shape, keywords), rng = pool, np.random.default_rng(seed)
+    I = integers(rng, *shape, dtype=dtype)
+    G = integers(rng, *lectcode.max_pool2d(I, **keywords).shape, dtype=dtype)
+    winners = rng.integers(0, shape[2] * shape[3], G.shape).astype(f"i{I.itemsize}")
+    dI = lectcode.max_pool2d_backward(G, I, **keywords, winners=winners)
+    np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords, winners=winners))
 
 
 def test_the_first_of_equal_values_wins():
     I = np.array([[[[2.0, 7.0, 7.0], [7.0, 7.0, 1.0]]]])
     dI = lectcode.max_pool2d_backward(np.array([[[[1.0, 10.0]]]]), I, kernel_size=2, stride=1)
     assert dI.tolist() == [[[[0.0, 11.0, 0.0], [0.0, 0.0, 0.0]]]]
+
+
+def test_a_winner_outside_of_the_plane_is_refused_wherever_it_is():
+    """Each window in turn names the pixel before the first one or after the last one."""
+    for dtype in (np.float32, np.float64, np.int64):
+        I, G = np.zeros((2, 3, 4, 10), dtype), np.zeros((2, 3, 2, 5), dtype)
+        _, winners = lectcode.max_pool2d(I, 2, return_winners=True)
+        for place in np.ndindex(winners.shape):
+            for wrong in (-1, 40, np.iinfo(winners.dtype).min):
+                bad = winners.copy()
+                bad[place] = wrong
+                named = ", ".join(map(str, place))
+                with pytest.raises(ValueError, match=rf"less than H W = 40, got winners\[{named}\] = {wrong}"):
+                    lectcode.max_pool2d_backward(G, I, 2, winners=bad)
+        winners[...] = 39
+        assert lectcode.max_pool2d_backward(G + 1, I, 2, winners=winners)[..., -1, -1].tolist() == [[10] * 3] * 2
+
+
+def test_no_pixels_that_int32_cannot_number():
+    planes = np.broadcast_to(np.float32(0), (1, 1, 2**16, 2**15))
+    with pytest.raises(
+        ValueError, match="at most 2147483647 pixels a plane, for int32 to number them, got 65536 x 32768"
+    ):
+        lectcode.pool._winners_dtype(planes)
+    assert lectcode.pool._winners_dtype(planes[..., 1:]) == np.int32
+    assert lectcode.pool._winners_dtype(np.broadcast_to(0.0, planes.shape)) == np.int64
+
+
+def test_without_images_there_are_no_winners():
+    I = np.zeros((0, 2, 4, 5))
+    O, winners = lectcode.max_pool2d(I, 2, return_winners=True)
+    assert O.shape == winners.shape == (0, 2, 2, 2)
+    assert lectcode.max_pool2d_backward(O, I, 2, winners=winners).shape == I.shape
 
 
 def test_padding_never_wins():

@@ -34,18 +34,25 @@ def few_values(rng, *shape, dtype):
 
 
 def check_max(I, **keywords):
-    """Compare both directions with the definition."""
+    """Compare both directions with the definition, with winners and without."""
     O = lectcode.max_pool2d(I, **keywords)
-    np.testing.assert_array_equal(O, reference.max_pool2d(I, **keywords))
+    expected, places = reference.max_pool2d(I, **keywords, return_winners=True)
+    np.testing.assert_array_equal(O, expected)
+    O, winners = lectcode.max_pool2d(I, **keywords, return_winners=True)
+    np.testing.assert_array_equal(O, expected)
+    np.testing.assert_array_equal(winners, places)
+    assert winners.dtype == f"i{I.itemsize}"
     G = integers(np.random.default_rng(1), *O.shape, dtype=I.dtype)
-    dI = lectcode.max_pool2d_backward(G, I, **keywords)
-    np.testing.assert_array_equal(dI, reference.max_pool2d_backward(G, I, **keywords))
+    expected = reference.max_pool2d_backward(G, I, **keywords)
+    np.testing.assert_array_equal(lectcode.max_pool2d_backward(G, I, **keywords), expected)
+    np.testing.assert_array_equal(lectcode.max_pool2d_backward(G, I, **keywords, winners=winners), expected)
 
 
 def forget():
     """Let the loops be chosen anew, since what the choice depends on is not what it was."""
     for choice in (
         pooling.max_forward_loops,
+        pooling.max_winners_loops,
         pooling.max_backward_loops,
         pooling.avg_forward_loops,
         pooling.avg_backward_loops,
@@ -165,6 +172,10 @@ def test_any_number_of_planes(vectors, dtype, size, keywords, monkeypatch):
     rng, full = np.random.default_rng(0), lanes(dtype)
     for count in (1, 2 * full + 1):
         I = few_values(rng, 1, count, *size, dtype=dtype)
+        for O, expected in zip(
+            *both_ways(monkeypatch, lectcode.max_pool2d, I, **keywords, return_winners=True), strict=True
+        ):
+            np.testing.assert_array_equal(O, expected)
         for forward, backward in (
             (lectcode.max_pool2d, lectcode.max_pool2d_backward),
             (lectcode.avg_pool2d, lectcode.avg_pool2d_backward),
@@ -199,8 +210,10 @@ def test_when_planes_are_abreast(monkeypatch):
         G = np.zeros((1, count, 2, 2), np.float32)
         lectcode.max_pool2d(I, 3), lectcode.max_pool2d_backward(G, I, 3)
         lectcode.avg_pool2d(I, 3), lectcode.avg_pool2d_backward(G, I, 3)
-    assert calls[:4] == [abreast.forward, winners.backward, abreast.forward, abreast.backward]
-    assert calls[4:] == [maximum.forward, plain.max_backward, average.forward, average.backward]
+        lectcode.max_pool2d(I, 3, return_winners=True)
+    assert calls[:5] == [abreast.forward, winners.backward, abreast.forward, abreast.backward, winners.forward]
+    one_by_one = [maximum.forward, plain.max_backward, average.forward, average.backward]
+    assert calls[5:] == [*one_by_one, plain.max_forward]
 
 
 def test_when_a_window_is_a_quarter():
@@ -503,7 +516,7 @@ def test_small_windows_in_rows_short_and_long(dtype, window, windows, monkeypatc
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_small_windows_with_special_numbers(dtype, window, full, more):
     """NaN anywhere, also as the last pixel of a window, and -inf, which padding must not beat."""
-    rng, W = np.random.default_rng(0), full * lanes(dtype) + more
+    rng, W = np.random.default_rng(0), max(full * lanes(dtype) + more, 5)
     for numbers in ([np.nan, -np.inf, np.inf, -0.0, 1], [-np.inf], [-np.inf, 1], [-np.inf, -1e30], [0.0, -0.0]):
         check_small(rng.choice(np.array(numbers, dtype), (5, 9, W)), window)
     for place in range(9 * W):

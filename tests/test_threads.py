@@ -23,13 +23,17 @@ def work(seed, dtype):
     geometry = {"stride": (2, 1), "padding": 1, "groups": 2}
     O = lectcode.conv2d(I, F, B, **geometry)
     pooling = {"kernel_size": 3, "stride": 2, "padding": 1}
-    M, A = lectcode.max_pool2d(I, **pooling), lectcode.avg_pool2d(I, **pooling)
+    M, winners = lectcode.max_pool2d(I, **pooling, return_winners=True)
+    A = lectcode.avg_pool2d(I, **pooling)
     return (
         O,
         *lectcode.conv2d_backward(O, I, F, **geometry),
         lectcode.conv_transpose2d(O, F, **geometry),
         M,
+        winners,
+        lectcode.max_pool2d(I, **pooling),
         lectcode.max_pool2d_backward(M, I, **pooling),
+        lectcode.max_pool2d_backward(M, I, **pooling, winners=winners),
         A,
         lectcode.avg_pool2d_backward(A, I, **pooling),
     )

@@ -92,8 +92,9 @@ def test_max_pool2d_and_its_gradient_with_ties(pool, dtype, seed, values):
     I = rng.integers(0, values, shape).astype(dtype)  # of few values: nearly every window has a tie
     tensor = leaf(I)
     padding = tuple(before for before, _ in keywords["padding"])
-    expected = functional.max_pool2d(tensor, **{**keywords, "padding": padding})
-    O = lectcode.max_pool2d(I, **keywords)
+    expected, places = functional.max_pool2d(tensor, **{**keywords, "padding": padding}, return_indices=True)
+    O, winners = lectcode.max_pool2d(I, **keywords, return_winners=True)
+    np.testing.assert_array_equal(winners, places.numpy())
     G = integers(rng, *O.shape, dtype=dtype)
     expected.backward(torch.tensor(G))
     tolerance.count("PyTorch max_pool2d")
@@ -156,6 +157,7 @@ def test_where_we_differ():
     """Of several NaN, PyTorch lets the last win the gradient, and we the first, as np.argmax."""
     I = np.array([[[[1.0, np.nan, 3.0, np.nan]]]])
     tensor = leaf(I)
+    assert lectcode.max_pool2d(I, (1, 4), return_winners=True)[1].item() == 1
     functional.max_pool2d(tensor, (1, 4)).backward(torch.ones(1, 1, 1, 1, dtype=torch.float64))
     assert tensor.grad.tolist() == [[[[0.0, 0.0, 0.0, 1.0]]]]
     assert lectcode.max_pool2d_backward(np.ones((1, 1, 1, 1)), I, (1, 4)).tolist() == [[[[0.0, 1.0, 0.0, 0.0]]]]

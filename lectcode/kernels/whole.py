@@ -1,4 +1,4 @@
-"""Means over whole planes, as before the last layer of a network, and gradients: one window a plane.
+"""Maxima and means of whole planes, as before the last layer of a network, and gradients: one window a plane.
 
 Vectors hold pixels side by side. Of a maximum, the largest number is found first, and then where it stands first: the
 truth values of up to 64 comparisons are the bits of one integer, a word, and the lowest bit that is 1 says which of
@@ -110,7 +110,7 @@ def _first_place(x, begin, end, value):
 
 
 @njit(nogil=True, cache=True)
-def _find(x, size, first, last, winners):
+def _find_beyond_words(x, size, first, last, winners):
     """Write where the winners of planes first, ..., last - 1 stand. Each plane is more than a word."""
     word = _word_of(x)
     for plane in range(first, last):
@@ -126,6 +126,30 @@ def _find(x, size, first, last, winners):
 
 
 @njit(nogil=True, cache=True)
+def _find(x, size, first, last, winners):
+    """Write where the winners of planes first, ..., last - 1 stand."""
+    if size <= _word_of(x):
+        _find_in_words(x, size, first, last, winners)
+    else:
+        _find_beyond_words(x, size, first, last, winners)
+
+
+@njit(nogil=True, cache=True)
+def max_forward(I, winners, O, first, last):
+    """Write the maxima of planes first, ..., last - 1, and which pixels they are unless `winners` is None."""
+    size, images, results = I.shape[1] * I.shape[2], I.reshape(-1), O.reshape(-1)
+    together = max(1, PIXELS // size)
+    found = np.empty(together, np.uint64)  # unsigned: no index that might count from the end
+    for plane in range(first, last, together):  # who calls alone writes these numbers
+        end = min(plane + together, last)
+        _find(images, size, plane, end, found)
+        for i in range(end - plane):
+            results[plane + i] = images[found[i]]
+            if winners is not None:
+                winners[plane + i, 0, 0] = found[i] - (plane + i) * size
+
+
+@njit(nogil=True, cache=True)
 def max_backward(G, I, dI, first, last):
     """Write the gradients of planes first, ..., last - 1.
 
@@ -135,13 +159,10 @@ def max_backward(G, I, dI, first, last):
     size, lanes, zero = I.shape[1] * I.shape[2], lanes_of(I), splat(dI.dtype.type(0))
     gradients, images, d = G.reshape(-1), I.reshape(-1), dI.reshape(-1)
     together = max(1, PIXELS // size)
-    winners = np.empty(together, np.uint64)  # unsigned: no index that might count from the end
+    winners = np.empty(together, np.uint64)
     for plane in range(first, last, together):  # who calls alone writes these planes of dI
         end = min(plane + together, last)
-        if size <= _word_of(I):
-            _find_in_words(images, size, plane, end, winners)
-        else:
-            _find(images, size, plane, end, winners)
+        _find(images, size, plane, end, winners)
         for p in range(plane * size, end * size - lanes, lanes):
             store(d, p, zero)
         store(d, end * size - lanes, zero)

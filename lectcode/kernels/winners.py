@@ -1,179 +1,111 @@
-"""The gradient of max pooling, as many planes at once as a vector has lanes (see `abreast`), one axis after the other.
+"""Where the maxima stand, as many planes at once as a vector has lanes (see `abreast`).
 
-The maximum of a window is the maximum of its rows' maxima. So its winner is found in two steps, along the row and down
-the column, and the gradient goes back in two steps: from the windows down to the winning rows, and there along to the
-winning pixels. Windows side by side share what they have in common, and 3 x 3 places cost 3 + 3 comparisons. In each
-step ties go to the first and the first NaN beats all, hence also in both together, in row-major order.
-
-Going back, each number gathers what it wins: it is written once, and nothing waits for what was written just before.
+A winner is the number of a pixel of its plane, u W + v. Beside the largest numbers so far, a vector holds those of the
+pixels where they stand: it costs one more choice for each place of a window. Going forward, both are written. Going
+back, the gradient is sent to the winners while they are still in the cache (see `scatter`).
 """
 
 import numpy as np
 from numba import njit
 
-from lectcode.kernels.abreast import bring, fetch, inside, reach, rows_at_once
-from lectcode.kernels.simd import beats, choose, lanes_of, load, same, splat, store
+from lectcode.kernels import scatter
+from lectcode.kernels.abreast import bring, fetch, forward_room, inside
+from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store
 
 
-def room(geometry, lanes):
-    """Return how many rows of the gradient are computed at once, and how many numbers the workspace must hold."""
-    (at_once, rows, windows), W, W_out = rows_at_once(geometry), geometry.input_size[1], geometry.output_size[1]
-    return at_once, (max(rows * W, windows * W_out) + 2 * (rows + windows) * W_out + 4 * lanes) * lanes
+def room(geometry, lanes, values):
+    """Return how many rows of windows are worked on at once, and how many numbers the workspace must hold.
+
+    With `values`, it holds the maxima of these rows; without, the winners of whole planes.
+    """
+    at_once, numbers = forward_room(geometry, lanes)
+    H_out, W_out = geometry.output_size
+    return at_once, numbers + (at_once if values else H_out) * W_out * lanes
 
 
 @njit(nogil=True, cache=True)
-def _windows_of(ends, size, S, D, P):
-    """Return for each pixel of an axis the first window that contains it and the last one, plus one.
-
-    Of dilated windows, some between them do not: none of those has its winner there.
-    """
-    windows = np.zeros((size, 2), np.int64)
-    for w in range(len(ends)):
-        for k in range(ends[w, 0], ends[w, 1]):
-            v = w * S - P + k * D
-            if windows[v, 1] == 0:
-                windows[v, 0] = w
-            windows[v, 1] = w + 1
-    return windows
-
-
-@njit(nogil=True, cache=True)
-def _runs(ends, first, last, period, advance):
-    """Return stretches of ends[first : last], in which every period-th row is the one before plus `advance`.
-
-    A row of the result holds where the stretch begins, how many rows it has, its first row's begin and its width.
-    """
-    runs, n = np.empty((last - first, 4), np.int64), 0
-    for phase in range(first, min(first + period, last)):
-        for i in range(phase, last, period):
-            begin, width = ends[i, 0], ends[i, 1] - ends[i, 0]
-            if i > phase and width == runs[n - 1, 3] and begin == ends[i - period, 0] + advance:
-                runs[n - 1, 1] += 1
-            else:
-                runs[n, 0], runs[n, 1], runs[n, 2], runs[n, 3] = i, 1, begin, width
-                n += 1
-    return runs[:n]
+def _places(rows, columns, row, column, pixels):
+    """Write the distances of a window's pixels from its corner, and return their number."""
+    n = 0
+    for k_h in range(rows[0], rows[1]):
+        for k_w in range(columns[0], columns[1]):
+            pixels[n] = k_h * row + k_w * column
+            n += 1
+    return n
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _first_largest(x, q, distance, numbers, n):
-    """Return the largest of x[q + k distance], k < n, and where it stands first: numbers[k]."""
-    value, winner = load(x, q), splat(numbers[0])
+def _winner(x, shift, corner, pixels, n, number):
+    """Return the largest numbers of a window, the first of equal ones, the first NaN before all; and their pixels."""
+    lanes = lanes_of(x)
+    pixel = corner + pixels[0]
+    value, winner = load(x, (pixel + shift) * lanes), splat(number(pixel))
     for k in range(1, n):
-        other = load(x, q + k * distance)
+        pixel = corner + pixels[k]
+        other = load(x, (pixel + shift) * lanes)
         later = beats(other, value)
-        value, winner = choose(later, other, value), choose(later, splat(numbers[k]), winner)
+        value, winner = choose(later, other, value), choose(later, splat(number(pixel)), winner)
     return value, winner
 
 
 @njit(nogil=True, cache=True)
-def _find(x, q, q_line, q_step, distance, numbers, n, lines, count, maxima, winners, p, line):
-    """Find in each of lines x count windows of n places the largest number and the first place where it stands."""
-    lanes = lanes_of(x)
-    for i in range(lines):
-        for j in range(count):
-            a, c = q + i * q_line + j * q_step, p + i * line + j * lanes
-            if n == 3:
-                value, winner = _first_largest(x, a, distance, numbers, 3)
-            else:
-                value, winner = _first_largest(x, a, distance, numbers, n)
-            store(maxima, c, value)
-            store(winners, c, winner)
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _won(winners, q, shares, p, distance, numbers, n):
-    """Return the sum of the shares of those of n windows of which this is place numbers[k]."""
-    total = splat(shares.dtype.type(0))
-    for k in range(n):
-        here = same(load(winners, q + k * distance), splat(numbers[k]))
-        total = choose(here, total + load(shares, p + k * distance), total)
-    return total
+def _find(I, window, sizes, plane, planes, at_once, O, winners, to, workspace):
+    """Write the winners of a group of planes from winners[to] on, and the maxima into O unless None."""
+    (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = window
+    (H, W), (H_out, W_out), lanes = I.shape[1:], sizes, lanes_of(I)
+    count, size, number = at_once * W_out * lanes, H_out * W_out, winners.dtype.type
+    found, rest = workspace[:count], workspace[count:].view(I.dtype)
+    maxima, x = rest[:count], rest[count if O is not None else 0 :]
+    images, rows = I.reshape(-1), np.arange(lanes) * lanes
+    inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
+    pixels, n = np.empty(K_h * K_w, np.int64), 0
+    which = np.minimum(np.arange(lanes), planes - 1) * (H * W)  # lanes without a plane repeat the last one
+    for h_0 in range(0, H_out, at_once):
+        h_1 = min(h_0 + at_once, H_out)
+        top, bottom = max(0, h_0 * S_h - P_h), min(H, (h_1 - 1) * S_h - P_h + (K_h - 1) * D_h + 1)
+        fetch(images, plane * H * W, which, top * W, bottom * W, H * W, x)
+        shift = lanes - top * W  # where pixel 0 of the planes stands in x, in vectors
+        for h in range(h_0, h_1):
+            for w in range(W_out):
+                if w == 0 or inside_w[w, 0] != inside_w[w - 1, 0] or inside_w[w, 1] != inside_w[w - 1, 1]:
+                    n = _places(inside_h[h], inside_w[w], D_h * W, D_w, pixels)
+                corner, p = (h * S_h - P_h) * W + w * S_w - P_w, ((h - h_0) * W_out + w) * lanes
+                if n == 9:  # the usual numbers are branches of their own: LLVM then makes no loops of them
+                    value, winner = _winner(x, shift, corner, pixels, 9, number)
+                elif n == 4:
+                    value, winner = _winner(x, shift, corner, pixels, 4, number)
+                else:
+                    value, winner = _winner(x, shift, corner, pixels, n, number)
+                store(found, p, winner)
+                if O is not None:
+                    store(maxima, p, value)
+        bring(found, rows, planes, h_0 * W_out, h_1 * W_out, size, winners, to)
+        if O is not None:
+            bring(maxima, rows, planes, h_0 * W_out, h_1 * W_out, size, O.reshape(-1), plane * size)
 
 
 @njit(nogil=True, cache=True)
-def _gather(winners, q, shares, p, line, distance, numbers, n, lines, count, d, r, r_line, r_step):
-    """Write for each of lines x count pixels the sum of what it wins from n windows.
+def forward(I, kernel_size, stride, dilation, before, at_once, winners, O, workspace, first, last):
+    """Write the maxima and the winners of the groups of planes first, ..., last - 1.
 
-    The usual numbers are branches of their own: LLVM then makes loops without a loop inside.
+    The workspace holds integers as wide as the numbers of I.
     """
-    lanes = lanes_of(d)
-    for i in range(lines):
-        for j in range(count):
-            a, b, c = q + i * line + j * lanes, p + i * line + j * lanes, r + i * r_line + j * r_step
-            if n == 1:
-                won = _won(winners, a, shares, b, distance, numbers, 1)
-            elif n == 2:
-                won = _won(winners, a, shares, b, distance, numbers, 2)
-            elif n == 3:
-                won = _won(winners, a, shares, b, distance, numbers, 3)
-            else:
-                won = _won(winners, a, shares, b, distance, numbers, n)
-            store(d, c, won)
-
-
-@njit(nogil=True, cache=True)
-def _places(runs, S, D, P, none):
-    """Return for each stretch of pixels which of the places of its windows they are; `none` if they are none."""
-    most = 1
-    for i in range(len(runs)):
-        most = max(most, runs[i, 3])
-    places = np.empty((len(runs), most), none.dtype)
-    for i in range(len(runs)):
-        for j in range(most):
-            distance = runs[i, 0] + P - (runs[i, 2] + j) * S
-            places[i, j] = distance // D if distance % D == 0 else none[0]
-    return places
+    window, sizes, lanes = (kernel_size, stride, dilation, before), O.shape[1:], lanes_of(I)
+    places, size = winners.reshape(-1), O.shape[1] * O.shape[2]
+    for group in range(first, last):  # group alone writes its planes of O and of the winners
+        plane = group * lanes
+        planes = min(lanes, len(I) - plane)
+        _find(I, window, sizes, plane, planes, at_once, O, places, plane * size, workspace)
 
 
 @njit(nogil=True, cache=True)
 def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
     """Write the gradients of the groups of planes first, ..., last - 1. The workspace holds integers as wide."""
-    (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
-    (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
-    span, size, row, line, block = (K_h - 1) * D_h, H_out * W_out, W * lanes, W_out * lanes, lanes * lanes
-    zero, one = np.int64(0), np.int64(1)  # not 0 and 1, for which Numba would compile functions of their own
-    most, windows = min(H, at_once + 2 * span), min(H_out, (at_once + span) // S_h + 1)
-    columns, rest = workspace[: most * line], workspace[most * line :]  # where the maxima of the rows stand
-    chosen, rest = rest[: windows * line], rest[windows * line :]  # and which of these rows wins
-    rest = rest.view(dI.dtype)
-    maxima, rest = rest[: most * line], rest[most * line :]
-    room = max(most * row, windows * line) + 2 * block
-    x, g = rest[:room], rest[room:]
-    numbers, none = np.arange(max(K_h, K_w)).astype(workspace.dtype), np.full(1, -1, workspace.dtype)
-    gradients, images, results, rows = G.reshape(-1), I.reshape(-1), dI.reshape(-1), np.arange(lanes) * lanes
-    places_h, places_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
-    pixels_h, pixels_w = _windows_of(places_h, H, S_h, D_h, P_h), _windows_of(places_w, W, S_w, D_w, P_w)
-    along, back_along = _runs(places_w, zero, W_out, one, zero), _runs(pixels_w, zero, W, S_w, one)
-    places_along = _places(back_along, S_w, D_w, P_w, none)
-    for u_0 in range(0, H, at_once):
-        u_1 = min(u_0 + at_once, H)
-        h_0, h_1, top, bottom = reach(u_0, u_1, H, H_out, span, S_h, P_h)
-        down, back_down = _runs(places_h, h_0, h_1, one, zero), _runs(pixels_h, u_0, u_1, S_h, one)
-        places_down = _places(back_down, S_h, D_h, P_h, none)
-        for group in range(first, last):  # group alone writes its planes of dI
-            plane, planes = group * lanes, min(lanes, total - group * lanes)
-            which = np.minimum(np.arange(lanes), planes - 1)  # lanes without a plane repeat the last one
-            fetch(gradients, plane * size, which * size, h_0 * W_out, h_1 * W_out, size, g)
-            fetch(images, plane * H * W, which * (H * W), top * W, bottom * W, H * W, x)
-            for i in range(len(along)):
-                w, count, k, n = along[i, 0], along[i, 1], along[i, 2], along[i, 3]
-                q = block + (w * S_w - P_w + k * D_w) * lanes
-                to = maxima, columns, w * lanes, line
-                _find(x, q, row, S_w * lanes, D_w * lanes, numbers[k:], n, bottom - top, count, *to)
-            for i in range(len(down)):  # nobody needs the maxima of the windows, nor x any more: its place
-                h, lines, k, n = down[i, 0], down[i, 1], down[i, 2], down[i, 3]
-                q = (h * S_h - P_h + k * D_h - top) * line
-                to = x, chosen, (h - h_0) * line, line
-                _find(maxima, q, S_h * line, lanes, D_h * line, numbers[k:], n, lines, W_out, *to)
-            for i in range(len(back_down)):
-                u, lines, h, n = back_down[i, 0], back_down[i, 1], back_down[i, 2], back_down[i, 3]
-                p = (h - h_0) * line
-                to = maxima, (u - u_0) * line, S_h * line, lanes
-                _gather(chosen, p, g, p + block, line, line, places_down[i], n, lines, W_out, *to)
-            for i in range(len(back_along)):
-                v, count, w, n = back_along[i, 0], back_along[i, 1], back_along[i, 2], back_along[i, 3]
-                p, q = w * lanes, (u_0 - top) * line + w * lanes
-                to = x, v * lanes, row, S_w * lanes
-                _gather(columns, q, maxima, p, line, lanes, places_along[i], n, u_1 - u_0, count, *to)
-            bring(x, rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)
+    window, sizes, lanes = (kernel_size, stride, dilation, before), G.shape[1:], lanes_of(I)
+    places, rest = workspace[: lanes * sizes[0] * sizes[1]], workspace[lanes * sizes[0] * sizes[1] :]
+    winners = places.reshape((lanes, *sizes))
+    for group in range(first, last):  # group alone writes its planes of dI
+        plane = group * lanes
+        planes = min(lanes, len(I) - plane)
+        _find(I, window, sizes, plane, planes, at_once, None, places, 0, rest)
+        scatter.backward(G[plane : plane + planes], winners, dI[plane : plane + planes], 0, planes)
