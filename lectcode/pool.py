@@ -362,7 +362,7 @@ def _winners(winners, G, I):
     winners = shapes.array("winners", winners, "N, C, H_out, W_out", (_winners_dtype(I),))
     shapes.check_shape("winners", winners.shape, "N, C, H_out, W_out", G.shape)
     H, W = I.shape[2:]
-    wrong = scatter.outside(winners.reshape(-1).view(f"u{winners.itemsize}"), H * W)
+    wrong = scatter.outside(winners, H * W)
     if wrong < winners.size:
         place = ", ".join(map(str, np.unravel_index(wrong, G.shape)))
         raise ValueError(

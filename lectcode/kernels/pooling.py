@@ -57,8 +57,9 @@ def max_forward_with_winners(I, geometry, O, winners):
 
 def max_backward_to_winners(G, winners, dI):
     """Write into dI the sum of G over the windows whose winner a pixel is."""
-    d = planes(dI)
-    share(scatter.backward, len(d), 40 * G.size + 4 * dI.size, planes(G), planes(winners), d)
+    N, C, H, W = dI.shape
+    count, size = G.shape[2] * G.shape[3], H * W
+    share(scatter.backward, N * C, N * C * (40 * count + 4 * size), G, winners, count, size, dI)
 
 
 def max_backward(G, I, geometry, dI):

@@ -102,10 +102,10 @@ def forward(I, kernel_size, stride, dilation, before, at_once, winners, O, works
 def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
     """Write the gradients of the groups of planes first, ..., last - 1. The workspace holds integers as wide."""
     window, sizes, lanes = (kernel_size, stride, dilation, before), G.shape[1:], lanes_of(I)
-    places, rest = workspace[: lanes * sizes[0] * sizes[1]], workspace[lanes * sizes[0] * sizes[1] :]
-    winners = places.reshape((lanes, *sizes))
+    count, size = sizes[0] * sizes[1], I.shape[1] * I.shape[2]
+    places, rest = workspace[: lanes * count], workspace[lanes * count :]
     for group in range(first, last):  # group alone writes its planes of dI
         plane = group * lanes
         planes = min(lanes, len(I) - plane)
         _find(I, window, sizes, plane, planes, at_once, None, places, 0, rest)
-        scatter.backward(G[plane : plane + planes], winners, dI[plane : plane + planes], 0, planes)
+        scatter.backward(G[plane : plane + planes], places, count, size, dI[plane : plane + planes], 0, planes)
