@@ -57,10 +57,10 @@ def _which(row):
 
 
 def slug(run):
-    """Return a file's name for the machine of a run: "amd-epyc-2-cores"."""
-    return re.sub(r"[^a-z0-9]+", "-", f"{run['machine']['processor']} {run['machine']['cores']} cores".lower()).strip(
-        "-"
-    )
+    """Return a file's name for the machine of a run: "amd-epyc-2-cores-512-bits"."""
+    machine = run["machine"]
+    name = f"{machine['processor']} {machine['cores']} cores {machine['vector bits']} bits"
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def today():

@@ -77,7 +77,7 @@ def digits_split():
     return (I[~test] / 16, labels[~test]), (I[test] / 16, labels[test])
 
 
-def benchmark(machine="amd-epyc-2-cores"):
+def benchmark(machine="amd-epyc-2-cores-512-bits"):
     """Return what `make bench` recorded on one machine.
 
     Parameters

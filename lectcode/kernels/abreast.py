@@ -89,7 +89,7 @@ def reach(u_0, u_1, H, H_out, span, S, P):
 
 
 @njit(nogil=True, cache=True)
-def _places(rows, columns, row, column, places):
+def window_places(rows, columns, row, column, places):
     """Write the distances of a window's places from its corner, and return their number."""
     n = 0
     for k_h in range(rows[0], rows[1]):
@@ -100,7 +100,7 @@ def _places(rows, columns, row, column, places):
 
 
 @njit(nogil=True, cache=True)
-def _as_before(ends, i):
+def as_before(ends, i):
     """Tell whether window i has the same places inside as the one before."""
     return i > 0 and ends[i, 0] == ends[i - 1, 0] and ends[i, 1] == ends[i - 1, 1]
 
@@ -149,8 +149,8 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
             fetch(images, plane * H * W, which, top * W, bottom * W, H * W, x)
             for h in range(h_0, h_1):
                 for w in range(W_out):
-                    if not _as_before(inside_w, w):
-                        n = _places(inside_h[h], inside_w[w], D_h * W * lanes, D_w * lanes, places)
+                    if not as_before(inside_w, w):
+                        n = window_places(inside_h[h], inside_w[w], D_h * W * lanes, D_w * lanes, places)
                     q = ((h * S_h - P_h - top) * W + w * S_w - P_w + lanes) * lanes
                     value = _maximum(x, places, n, q) if largest else _total(x, places, n, q)
                     if divisors is not None:
@@ -185,8 +185,8 @@ def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, wo
                 store(d, p, nothing)
             for h in range(h_0, h_1):
                 for w in range(W_out):
-                    if not _as_before(inside_w, w):
-                        n = _places(inside_h[h], inside_w[w], D_h * W * lanes, D_w * lanes, places)
+                    if not as_before(inside_w, w):
+                        n = window_places(inside_h[h], inside_w[w], D_h * W * lanes, D_w * lanes, places)
                     q = ((h * S_h - P_h - top) * W + w * S_w - P_w) * lanes
                     share = load(g, ((h - h_0) * W_out + w + lanes) * lanes)
                     if divisors is not None:

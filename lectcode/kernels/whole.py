@@ -146,7 +146,7 @@ def max_forward(I, winners, O, first, last):
         for i in range(end - plane):
             results[plane + i] = images[found[i]]
             if winners is not None:
-                winners[plane + i, 0, 0] = found[i] - (plane + i) * size
+                winners[plane + i, 0, 0] = np.int64(found[i]) - (plane + i) * size
 
 
 @njit(nogil=True, cache=True)

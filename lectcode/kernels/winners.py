@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import scatter
-from lectcode.kernels.abreast import bring, fetch, forward_room, inside
+from lectcode.kernels.abreast import as_before, bring, fetch, forward_room, inside, window_places
 from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store
 
 
@@ -21,17 +21,6 @@ def room(geometry, lanes, values):
     at_once, numbers = forward_room(geometry, lanes)
     H_out, W_out = geometry.output_size
     return at_once, numbers + (at_once if values else H_out) * W_out * lanes
-
-
-@njit(nogil=True, cache=True)
-def _places(rows, columns, row, column, pixels):
-    """Write the distances of a window's pixels from its corner, and return their number."""
-    n = 0
-    for k_h in range(rows[0], rows[1]):
-        for k_w in range(columns[0], columns[1]):
-            pixels[n] = k_h * row + k_w * column
-            n += 1
-    return n
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -67,8 +56,8 @@ def _find(I, window, sizes, plane, planes, at_once, O, winners, to, workspace):
         shift = lanes - top * W  # where pixel 0 of the planes stands in x, in vectors
         for h in range(h_0, h_1):
             for w in range(W_out):
-                if w == 0 or inside_w[w, 0] != inside_w[w - 1, 0] or inside_w[w, 1] != inside_w[w - 1, 1]:
-                    n = _places(inside_h[h], inside_w[w], D_h * W, D_w, pixels)
+                if not as_before(inside_w, w):
+                    n = window_places(inside_h[h], inside_w[w], D_h * W, D_w, pixels)
                 corner, p = (h * S_h - P_h) * W + w * S_w - P_w, ((h - h_0) * W_out + w) * lanes
                 if n == 9:  # the usual numbers are branches of their own: LLVM then makes no loops of them
                     value, winner = _winner(x, shift, corner, pixels, 9, number)
