@@ -308,14 +308,14 @@ class MaxPool2d(Layer):
 
     def forward(self, I):
         """Return O."""
-        O, winners = max_pool2d(I, **self.geometry, return_winners=True)
-        self._kept = I, winners
+        O, self._winners = max_pool2d(I, **self.geometry, return_winners=True)
+        self._kept = I
         return O
 
     def backward(self, G):
         """Return dI."""
-        I, winners = self._recall()
-        return max_pool2d_backward(G, I, **self.geometry, winners=winners)
+        I = self._recall()
+        return max_pool2d_backward(G, I, **self.geometry, winners=self._winners)
 
 
 class AvgPool2d(Layer):
