@@ -305,6 +305,7 @@ class MaxPool2d(Layer):
     def __init__(self, kernel_size, stride=None, padding=0):
         super().__init__()
         self.geometry = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        self._winners = None  # a subclass whose forward keeps I alone has them found again
 
     def forward(self, I):
         """Return O."""
