@@ -26,9 +26,10 @@ LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
 LONGEST = 24  # tiles
 GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
 READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
+MULTIPLY = 1 if BYTES == 64 else 0.5  # cycles for a vector; of those shorter than 512 bits two are multiplied at once
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
-WORTH_PACKING, SMALL = 10_000, 2**21  # pixels that use packed filters, and bytes of these: each thread packs its own
+WORTH_PACKING, SMALL = 64, 2**26  # pixels that use packed filters, and bytes of these: each thread packs its own
 FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
 SECOND_LEVEL = 400_000  # bytes of filters, or of padded input that a task copies, that stay in the second-level cache
 
@@ -65,6 +66,8 @@ class Sizes(NamedTuple):
     taps: int  # filter elements that some part has
     filters: tuple  # distances in F of two rows of the product, two channels, two groups
     A_packed: bool  # each thread packs the filters of its tasks: what another writes takes long to read
+    A_fresh: bool
+    A_block: int  # from one block of them to the next
     A_row: int  # from one row of the product to the next in what the micro-kernel reads
     workspace: tuple  # sizes of a thread's padded source or panel, of its block of results, of the filters it packs
 
@@ -196,23 +199,26 @@ def _plan(problem, K_w, filters, threads):
     extent = band + y.reach, width
     plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
     parts, places, inside, elements = _list_parts(problem, padded, extent, K_w)
-    order = list(dict.fromkeys(elements))  # of packed filters
-    K = channels * len(order)
+    K = channels * len(set(elements))
+    depth = min(DEPTH, K)
     # filters whose columns are far apart in memory are packed if that pays, and those that do not fill a block
-    many = N * problem.pixels * y.scale * x.scale >= WORTH_PACKING
-    packed = -(-blocks // splits) * block * K
+    many = N * problem.pixels >= WORTH_PACKING
+    together = -(-blocks // splits)  # blocks of a task
+    packed = together * block * round_up(K, depth) if K else 0
     pack = block > 1 and (rows < block or (gradient and many and packed * itemsize <= SMALL))
-    column, columns = filters[1], elements
-    if pack:
-        column, columns = len(order) * block, [order.index(element) * block for element in elements]
     long = not padded and K <= DEPTH and problem.pixels >= LARGE
     stripe = (LONGEST if kernel == "rows" else LONG if long else TILES) * tile
+    fresh = pack and not padded and bands == 1 and images * problem.pixels <= stripe
+    if pack and not fresh:
+        columns, order = _packed(parts, elements, channels, filters[1], depth, block, together)
+    else:
+        columns, order = _each_channel(parts, channels, filters[1], elements), np.empty((2, 0), np.int64)
     # blocks whose results wait for the rest of their sums, or for their places
-    waiting = 0 if kernel == "rows" else 1 if K <= DEPTH else -(-blocks // splits)
+    waiting = 0 if kernel == "rows" else 1 if K <= DEPTH else together
     workspace = (
-        round_up(channels * plane + 2 * tile, tile) if padded else min(DEPTH, K) * (stripe + GAP * problem.lanes),
+        round_up(channels * plane + 2 * tile, tile) if padded else depth * (stripe + GAP * problem.lanes),
         round_up(waiting * block * stripe + problem.lanes, tile),
-        packed if pack else 0,
+        together * block * depth if fresh else packed if pack else 0,
     )
     sizes = Sizes(
         N=N,
@@ -237,9 +243,11 @@ def _plan(problem, K_w, filters, threads):
         O_plane=y.result * x.result,
         O_row=y.scale * x.result,
         O_column=x.scale,
-        taps=len(order),
+        taps=max(part[-1] for part in parts),
         filters=filters,
         A_packed=pack,
+        A_fresh=fresh,
+        A_block=depth * block,
         A_row=1 if pack else filters[0],
         workspace=workspace,
     )
@@ -247,9 +255,9 @@ def _plan(problem, K_w, filters, threads):
         tuple(sizes),
         np.array(parts),
         _each_channel(parts, channels, plane, places),
-        _each_channel(parts, channels, column, columns),
+        columns,
         np.array(inside, np.int64).reshape(-1, 4),
-        np.array(order, np.int64),
+        order,
     )
     tasks = -(-N // images) * bands * groups * splits
     return Plan(sizes, told, sum(workspace), tasks, work, any(part[-1] == 0 for part in parts), kernel)
@@ -315,7 +323,7 @@ def _cycles(problem, y, x, padded, kernel):
         moved = padded or problem.rows < ROWS or x.scale > 1 or columns < x.result
         if kernel == "rows":
             vectors, moved = pieces, False
-        multiplied = ROWS * blocks * vectors
+        multiplied = MULTIPLY * ROWS * blocks * vectors
         if not padded:
             vector = PACK[min(x.stride, len(PACK)) - 1] + FIND / problem.channels
             multiplied += PACK_ROW * stripes + vector * pieces
@@ -377,3 +385,29 @@ def _each_channel(parts, channels, distance, places):
     channel, places = np.arange(channels)[:, None] * distance, np.array(places, np.int64)
     tables = [(channel + places[first : first + count]).reshape(-1) for *_, first, count in parts]
     return np.concatenate(tables)
+
+
+def _packed(parts, elements, channels, distance, depth, block, blocks):
+    """Return the columns of each part in packed filters, and the order in which these are packed.
+
+    What is read together stands together. First come the elements of one remainder, then those of the next: no part has
+    elements of two. Of these, for `depth` rows of a panel, block after block; of a block, channel after channel.
+    """
+    remainders = {}
+    for *_, start, first, count in parts:
+        if count > 0:
+            remainders.setdefault(start, {}).update(dict.fromkeys(elements[first : first + count]))
+    rows, row = {}, 0  # of a panel that held all elements
+    for members in remainders.values():
+        rows |= {element: row + i + np.arange(channels) * len(members) for i, element in enumerate(members)}
+        row += channels * len(members)
+    places = {element: (k // depth * blocks * depth + k % depth) * block for element, k in rows.items()}
+    columns = [
+        np.stack([places[element] for element in elements[first : first + count]], axis=1).reshape(-1)
+        for *_, first, count in parts
+        if count > 0
+    ]
+    sources = [np.arange(channels)[:, None] * distance + list(members) for members in remainders.values()]
+    written = [np.stack([places[element] for element in members], axis=1) for members in remainders.values()]
+    order = [np.concatenate([table.reshape(-1) for table in tables]) for tables in (sources, written)]
+    return np.concatenate(columns), np.stack(order)

@@ -130,7 +130,7 @@ def _multiply_blocks(
     for number in range(first, last):
         row, place = first_row(number, block, sizes.rows), number - first
         d = group * sizes.rows + row if k == 0 else D.size - block  # the bias, or zeros
-        a = place * block * sizes.channels * sizes.taps if sizes.A_packed else group * F_group + row * F_row
+        a = place * sizes.A_block if sizes.A_packed else group * F_group + row * F_row
         direct = whole if row == number * block else 0
         c = 0 if k == 0 and last_k else place * block * sizes.stripe
         if far and number + 1 < last and length > width:  # one tile would be over before they came
@@ -152,7 +152,7 @@ def _multiply_blocks(
 
 
 @njit(nogil=True, cache=True)
-def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
+def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)
     width, stripe, block = VECTORS * lanes, sizes.stripe, sizes.block
@@ -163,7 +163,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
     C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
     own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
     A, packed = frozen(own) if sizes.A_packed else F, -1
-    F_row, F_channel, F_group = sizes.filters
+    F_row, _, F_group = sizes.filters
     D = np.empty(bias.size + block, X.dtype)  # and behind it zeros, where sums are added up
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
@@ -173,6 +173,9 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
         dense[k] = k * pitch
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
+    fresh = np.empty(DEPTH, np.int64)
+    for k in range(DEPTH):
+        fresh[k] = k * block
     masks = np.empty((sizes.taps, stripe), np.int64)
     for task in range(first, last):
         rest, band = divmod(task, sizes.bands)
@@ -181,9 +184,8 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
         n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         some = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
-        if sizes.A_packed and packed != rows_of:
-            start = group * F_group
-            pack_filters(F, start, sizes.rows, sizes.channels, F_row, F_channel, taps, own, *some)
+        if sizes.A_packed and not sizes.A_fresh and packed != rows_of:
+            pack_filters(F, group * F_group, sizes.rows, F_row, order[0], order[1], own, sizes.A_block, *some)
             packed = rows_of
         if sizes.padded:
             pad_image(X, sizes, n, group, i, B)
@@ -235,9 +237,15 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, work
                     if not sizes.padded:
                         pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, pitch)
                         b, lines_b, j = 0, dense, 0
+                    columns_k, i_k = columns, at
+                    if sizes.A_fresh:
+                        pack_filters(
+                            F, group * F_group, sizes.rows, F_row, columns[at : at + depth], fresh, own, sizes.A_block, *some
+                        )
+                        columns_k, i_k = fresh, 0
                     last_k = k + depth == K
                     _multiply_blocks(
-                        sizes, some, group, k, depth, A, columns, at, F, B, b, lines_b, j, length,
+                        sizes, some, group, k, depth, A, columns_k, i_k, F, B, b, lines_b, j, length,
                         C, O, O_part, whole, places, count, last_k, D,
                     )  # fmt: skip
 

@@ -33,7 +33,7 @@ FILTERS = 3  # at once
 
 
 @njit(nogil=True, cache=True)
-def correlate(X, A, D, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
+def correlate(X, A, D, numbers, parts, lines, columns, inside, order, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
     L, sizes = lanes_of(X), Sizes(*numbers)
     results, padded = np.empty(FILTERS * AT_ONCE * L, X.dtype), workspace

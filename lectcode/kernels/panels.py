@@ -29,7 +29,7 @@ from lectcode.kernels.simd import (
     transpose,
 )
 
-TOGETHER = 16  # rows of a panel
+TOGETHER = 16  # rows of a panel, or elements of a filter
 
 
 @njit(nogil=True, cache=True)
@@ -221,6 +221,11 @@ def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, pa
                 for lane in range(moves[i, 2]):
                     exists, at = masks[t, i] >> lane & 1, start + lines[j + k] + moves[i, 0] + lane * stride
                     panel[k * pitch + moves[i, 1] + lane] = X[at] if exists else 0
+        elif stride == 1 and not padding:
+            for row in range(k, end):
+                line, to = start + lines[j + row], row * pitch
+                for i in range(number):
+                    store(panel, to + moves[i, 1], load(X, line + moves[i, 0]))
         elif taps == 1:
             for row in range(k, end):
                 line, to = start + lines[j + row], row * pitch
@@ -263,23 +268,21 @@ def first_row(b, block, rows):
 
 
 @njit(nogil=True, cache=True)
-def pack_filters(F, start, rows, channels, row, column, taps, A, first, last):
+def pack_filters(F, start, rows, row, sources, places, A, distance, first, last):
     """Write the blocks of filters first, ..., last - 1 of one group in the order of the micro-kernel.
 
-    A[(((b - first) channels + c) T + t) ROWS + r] = F[start + (row_b + r) row + c column + taps[t]] where T = len(taps)
-    and row_b is the first row of block b. In a group of fewer than ROWS rows, the block repeats the last one.
+    A[(b - first) distance + places[k] + r] = F[start + (row_b + r) row + sources[k]] where row_b is the first row of
+    block b. In a group of fewer than ROWS rows, the block repeats the last one.
+
+    A few elements are packed for all blocks before the next are: of a line of memory, one block may want a fourth.
     """
-    size = taps.size * ROWS
-    places = np.empty(size, np.int64)  # of a block and channel
-    for t in range(taps.size):
-        for r in range(ROWS):
-            places[t * ROWS + r] = taps[t] + min(r, rows - 1) * row
-    for c in range(channels):  # channel after channel, for that is how F is read from memory
+    for k in range(0, sources.size, TOGETHER):
         for b in range(first, last):
-            from_ = F[start + first_row(b, ROWS, rows) * row + c * column :]
-            to = A[((b - first) * channels + c) * size :]
-            for i in range(size):
-                to[i] = from_[places[i]]
+            begin, to = np.uint64(start + first_row(b, ROWS, rows) * row), np.uint64((b - first) * distance)
+            for i in range(k, min(k + TOGETHER, sources.size)):
+                source, place = begin + np.uint64(sources[i]), to + np.uint64(places[i])
+                for r in range(ROWS):
+                    A[place + np.uint64(r)] = F[source + np.uint64(min(r, rows - 1) * row)]
 
 
 @njit(nogil=True, cache=True)

@@ -36,7 +36,7 @@ def _list_vectors(first, count, rows, columns, lanes, line, row, sources, target
 
 
 @njit(nogil=True, cache=True)
-def correlate(X, F, bias, numbers, parts, lines, columns, inside, taps, O, workspace, first, last):
+def correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, row by row."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)
     blocks = -(-sizes.rows // sizes.block)
