@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from lectcode import shapes
-from lectcode.kernels import axes, correlation, direct, gemm, prefetch, threads
+from lectcode.kernels import axes, correlation, direct, gemm, threads
 from lectcode.kernels.block import ROWS, VECTORS
-from lectcode.kernels.simd import lanes, within
+from lectcode.kernels.simd import lanes
 
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
 CASES = {
@@ -113,9 +113,9 @@ def test_stripes_are_long_on_large_planes():
         sizes = correlation.plan_forward(8, rows, channels, geometry, 4, 1).sizes
         return sizes.stripe // (VECTORS * lanes(np.float32))
 
-    assert tiles(correlation.DEPTH, 91) == correlation.LONG
-    assert tiles(correlation.DEPTH, 90) == correlation.TILES
-    assert tiles(correlation.DEPTH + 1, 91) == correlation.TILES
+    assert tiles(correlation.SHALLOW, 91) == correlation.LONG
+    assert tiles(correlation.SHALLOW, 90) == correlation.TILES
+    assert tiles(correlation.SHALLOW + 1, 91) == correlation.TILES
     assert tiles(3, 112, kernel=3, rows=1) == correlation.TILES  # `narrow` copies the source
 
 
@@ -185,15 +185,67 @@ def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
     assert [tuple(part[2:4]) for part in parts] == [(0, 28)] * 3  # parts of a copy are whole rows
 
 
-def test_filters_of_a_gradient_are_packed_if_they_are_used_often_and_small():
-    def packed(N, rows, channels):
-        geometry = shapes.conv_geometry(rows, (28, 28), (channels, rows, 3, 3), 1, 1, 1, 1)
-        return correlation.plan_grad_input(N, rows, channels, geometry, 4, 1).sizes.A_packed
+def plan_of_gradient(N, rows, channels, size=28, kernel=3, stride=1, threads=1):
+    shape = channels, rows, kernel, kernel
+    geometry = shapes.conv_geometry(rows, (size, size), shape, stride, kernel // 2, 1, 1)
+    return correlation.plan_grad_input(N, rows, channels, geometry, 4, threads)
 
-    assert packed(16, 64, 64)
-    assert not packed(8, 64, 64)
-    assert not packed(16, 512, 512)
-    assert packed(1, ROWS - 1, 8)  # less than a block is filled up
+
+def test_filters_of_a_gradient_are_packed_if_they_are_used_often():
+    assert plan_of_gradient(1, 64, 64, size=6).sizes.A_packed
+    assert not plan_of_gradient(1, 64, 64, size=5).sizes.A_packed
+    assert plan_of_gradient(25, 64, 64, size=5).sizes.A_packed
+    assert plan_of_gradient(1, ROWS - 1, 8, size=5).sizes.A_packed  # less than a block is filled up
+
+
+def test_filters_that_one_panel_uses_are_packed_a_few_blocks_at_a_time():
+    few, all_at_once = plan_of_gradient(1, 512, 512, size=7).sizes, plan_of_gradient(8, 512, 512, size=7).sizes
+    assert few.A_fresh < -(-512 // ROWS)
+    assert few.workspace[2] == few.A_fresh * ROWS * few.depth
+    assert not all_at_once.A_fresh
+    assert all_at_once.workspace[2] >= 9 * 512 * 512
+
+
+def test_packed_filters_are_never_larger_than_all_arrays():
+    """With few pixels the threads share the filters among them, each of which is packed once."""
+    for N in (1, 8, 64):
+        for number in (1, 2, 4, 16, 64):
+            plan = plan_of_gradient(N, 512, 512, size=14, stride=2, threads=number)
+            numbers = 9 * 512 * 512 + N * 512 * (7 * 7 + 14 * 14)
+            assert plan.sizes.A_packed or number > 16
+            assert min(plan.tasks, number) * plan.sizes.workspace[2] <= numbers, (N, number)
+
+
+def test_filters_of_a_convolution_are_packed_if_each_is_in_a_page_of_its_own():
+    def packed(N, filters, channels):
+        geometry = shapes.conv_geometry(channels, (7, 7), (filters, channels, 1, 1), 1, 0, 1, 1)
+        return correlation.plan_forward(N, filters, channels, geometry, 4, 1).sizes.A_packed
+
+    assert packed(8, correlation.PAGES, correlation.PAGE // 4)
+    assert not packed(8, correlation.PAGES - 1, correlation.PAGE // 4)
+    assert not packed(8, correlation.PAGES, correlation.PAGE // 4 - 1)
+    assert not packed(1, correlation.PAGES, correlation.PAGE // 4)
+
+
+@pytest.mark.usefixtures("always_threads")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("N", "size", "kernel", "stride", "groups"),
+    [(1, (7, 6), (1, 1), 1, 1), (1, (9, 8), (3, 3), 2, 2), (6, (9, 8), (3, 3), 2, 1), (6, (7, 8), (3, 2), 1, 2)],
+)
+def test_exact_with_packed_filters(monkeypatch, N, size, kernel, stride, groups, number, dtype):
+    """For each panel, a block or two at a time, or all before the first; those of each remainder by themselves."""
+    monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
+    channels = groups * (correlation.SHALLOW // (kernel[0] * kernel[1]) + 5), groups * (3 * ROWS + 1)
+    case = N, channels[1], size, channels[0], kernel, stride, 1, 1, groups
+    monkeypatch.setitem(CASES, "packed filters", case)
+    _, F, _, G, geometry = problem("packed filters", dtype)
+    numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))
+    dI, expected = (np.full((N, channels[1], *size), np.nan, dtype) for _ in range(2))
+    gemm.grad_input(G, F, geometry, dI)
+    direct.grad_input(G, F, geometry, expected)
+    np.testing.assert_array_equal(dI, expected)
 
 
 # Without the JIT the kernels are NumPy scalars, and those warn where compiled code is silent.
@@ -228,37 +280,3 @@ def test_no_thread_gets_more_tasks_than_another(plan, N, channels, size, threads
     F_shape = (channels, channels, 3, 3)
     geometry = shapes.conv_geometry(channels, (size, size), F_shape, 1, 2, 2, 1)
     assert plan(N, channels, channels, geometry, 4, threads).tasks % threads == 0
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (2, 1), (3, 2), (5, 1)])
-def test_filters_that_are_called_for_are_those_of_the_block(monkeypatch, kernel, stride, dtype):
-    """All of them, to a line of memory, and nothing outside of the array."""
-    rows, channels, called = 2 * ROWS, 7, []
-    geometry = shapes.conv_geometry(rows, (9, 9), (channels, rows, kernel, kernel), stride, kernel // 2, 1, 1)
-    plan = correlation.plan_grad_input(1, rows, channels, geometry, np.dtype(dtype).itemsize, 1)
-    monkeypatch.setattr(prefetch, "_call_for", lambda F, place: called.append(place))
-    columns = plan.told[3]
-    F, start, row = np.zeros(rows * channels * kernel**2, dtype), ROWS * kernel**2, plan.sizes.filters[0]
-    call = getattr(prefetch.call_for_filters, "py_func", prefetch.call_for_filters)
-    call(F, start, row, columns, 2, columns.size - 2)
-    assert 0 <= min(called) <= max(called) < F.size
-    read = start + row * np.arange(ROWS)[:, None] + columns[2:]
-    distance = np.abs(read[..., None] - np.array(called)).min(axis=-1)
-    assert distance.max() * F.itemsize < prefetch.LINE
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_exact_where_filters_are_called_for(monkeypatch, dtype):
-    called, channels = [], 900
-    if numba.config.DISABLE_JIT:  # else both are constants of the machine code
-        monkeypatch.setattr(gemm, "SECOND_LEVEL", 0)
-        monkeypatch.setattr(prefetch, "within", lambda *arguments: called.append(within(*arguments)))
-        channels = 2
-    monkeypatch.setitem(CASES, "large filters", (1, 3 * ROWS + 1, (9, 10), channels, (3, 3), 1, 1, 1, 1))
-    _, F, _, G, geometry = problem("large filters", dtype)
-    dI, expected = (np.full((1, 3 * ROWS + 1, 9, 10), np.nan, dtype) for _ in range(2))
-    gemm.grad_input(G, F, geometry, dI)
-    direct.grad_input(G, F, geometry, expected)
-    np.testing.assert_array_equal(dI, expected)
-    assert bool(called) == bool(numba.config.DISABLE_JIT)

@@ -33,7 +33,7 @@ def plan(N, channels, size, filters, kernel, **keywords):
         ((8, 3, (32, lanes(F32) - 1), 32, 3, {"padding": 1}), "blocks"),  # no vector fits into a row
         ((8, 3, (32, lanes(F32)), 32, 3, {"padding": 1}), "rows"),
         ((8, 64, (32, 32), 64, 1, {}), "blocks"),  # one long row needs no copy
-        ((8, correlation.DEPTH // 9 + 1, (32, 32), 16, 3, {"padding": 1}), "blocks"),  # sums of several parts
+        ((8, correlation.ROWWISE // 9 + 1, (32, 32), 16, 3, {"padding": 1}), "blocks"),  # sums of several parts
     ],
 )
 def test_which_layers_are_computed_row_by_row(layer, kernel):

@@ -17,19 +17,24 @@ from lectcode.kernels.block import ROWS, VECTORS, round_up
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import worth
 
-DEPTH = 192  # rows of a panel
+DEPTH = 192  # rows of a panel, at most
+SHALLOW = DEPTH if BYTES == 64 else DEPTH // 2  # with shorter vectors a panel then fits into the nearest cache
 FEW = ROWS // 2  # rows of the product that are worth a block of the micro-kernel, half of it idle
 TILES = 3  # tiles of pixels that use a block of filters before the next block is fetched
 # On large planes it is more: a stripe is written to each of them, and memory takes long pieces faster. But a panel, of
 # all rows then, must leave room in the second-level cache; where none is packed a stripe may be longer.
 LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
 LONGEST = 24  # tiles
+ROWWISE = DEPTH if BYTES == 64 else 1000  # products that `lectcode.kernels.rowwise` adds in one go, at most
 GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
 READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
 MULTIPLY = 1 if BYTES == 64 else 0.5  # cycles for a vector; of those shorter than 512 bits two are multiplied at once
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
-WORTH_PACKING, SMALL = 64, 2**26  # pixels that use packed filters, and bytes of these: each thread packs its own
+# Filters are packed if each number of them is used for enough pixels. To pack one takes as long as to pack as many
+# pixels: who shares the work between threads asks which of both to do twice.
+WORTH_PACKING, PACK_FILTERS = 32, 4
+PAGE, PAGES = 4096, 1536  # bytes of a page of memory; pages of which a processor surely knows where they are
 FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
 SECOND_LEVEL = 400_000  # bytes of filters, or of padded input that a task copies, that stay in the second-level cache
 
@@ -46,6 +51,7 @@ class Sizes(NamedTuple):
     rows: int  # of the product, per group: filters, or channels of dI
     channels: int  # of the source, per group
     block: int  # rows of the micro-kernel
+    depth: int  # rows of a panel
     splits: int  # tasks that share the rows of a group among them
     images: int  # of a task; one if the source is copied
     bands: int  # tasks per image
@@ -66,7 +72,7 @@ class Sizes(NamedTuple):
     taps: int  # filter elements that some part has
     filters: tuple  # distances in F of two rows of the product, two channels, two groups
     A_packed: bool  # each thread packs the filters of its tasks: what another writes takes long to read
-    A_fresh: bool
+    A_fresh: int  # blocks that are packed just before they are used, because no panel but one wants them; else 0
     A_block: int  # from one block of them to the next
     A_row: int  # from one row of the product to the next in what the micro-kernel reads
     workspace: tuple  # sizes of a thread's padded source or panel, of its block of results, of the filters it packs
@@ -164,6 +170,22 @@ class Problem(NamedTuple):
         return self.x.steps + self.x.reach
 
     @property
+    def numbers(self):
+        """Numbers in the source, the filters and the result of a group."""
+        y, x = self.y, self.x
+        source, result = y.size * x.size * self.channels, y.result * x.result * self.rows
+        return self.N * (source + result) + self.rows * self.channels * len(y.taps) * len(x.taps)
+
+    def scattered(self, row):
+        """Tell if the rows of F, `row` numbers long, are in so many pages that the processor searches for them."""
+        return self.rows >= PAGES and row * self.itemsize >= PAGE
+
+    def packs_filters(self, row):
+        """Tell if filters are worth packing: those of a gradient, which are far apart in memory, and scattered ones."""
+        worth = 1 if self.gradient else 8 if self.scattered(row) else np.inf
+        return self.N * self.pixels >= WORTH_PACKING * worth
+
+    @property
     def work(self):
         """Multiply-adds of float32, of which one of float64 takes as long as two."""
         sums = self.N * self.groups * weight(self.rows) * self.channels
@@ -193,32 +215,33 @@ def _plan(problem, K_w, filters, threads):
     work = problem.work
     threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
     problem, padded, kernel = _choose(problem)
-    N, groups, rows, channels, y, x, itemsize, gradient = problem
+    N, groups, rows, channels, y, x, itemsize, _ = problem
     block, blocks, tile, width = problem.block, problem.blocks, problem.tile, problem.width
     images, bands, band, splits = _divide(problem, padded, threads)
     extent = band + y.reach, width
     plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
     parts, places, inside, elements = _list_parts(problem, padded, extent, K_w)
     K = channels * len(set(elements))
-    depth = min(DEPTH, K)
-    # filters whose columns are far apart in memory are packed if that pays, and those that do not fill a block
-    many = N * problem.pixels >= WORTH_PACKING
+    packs = problem.packs_filters(filters[0])
+    depth = min(DEPTH if problem.scattered(filters[0]) and not packs else SHALLOW, K)
     together = -(-blocks // splits)  # blocks of a task
-    packed = together * block * round_up(K, depth) if K else 0
-    pack = block > 1 and (rows < block or (gradient and many and packed * itemsize <= SMALL))
-    long = not padded and K <= DEPTH and problem.pixels >= LARGE
+    packed = together * block * round_up(K, depth)
+    long = not padded and depth >= K and problem.pixels >= LARGE
     stripe = (LONGEST if kernel == "rows" else LONG if long else TILES) * tile
-    fresh = pack and not padded and bands == 1 and images * problem.pixels <= stripe
+    fresh = not padded and bands == 1 and images * problem.pixels <= stripe
+    packs = packs and (fresh or threads * packed <= problem.numbers)
+    pack = block > 1 and (packs or rows < block)
+    fresh = max(SECOND_LEVEL // 4 // (depth * block * itemsize), 1) if pack and fresh else 0
     if pack and not fresh:
         columns, order = _packed(parts, elements, channels, filters[1], depth, block, together)
     else:
         columns, order = _each_channel(parts, channels, filters[1], elements), np.empty((2, 0), np.int64)
     # blocks whose results wait for the rest of their sums, or for their places
-    waiting = 0 if kernel == "rows" else 1 if K <= DEPTH else together
+    waiting = 0 if kernel == "rows" else 1 if depth >= K else together
     workspace = (
         round_up(channels * plane + 2 * tile, tile) if padded else depth * (stripe + GAP * problem.lanes),
         round_up(waiting * block * stripe + problem.lanes, tile),
-        together * block * depth if fresh else packed if pack else 0,
+        min(fresh, together) * block * depth if fresh else packed if pack else 0,
     )
     sizes = Sizes(
         N=N,
@@ -226,6 +249,7 @@ def _plan(problem, K_w, filters, threads):
         rows=rows,
         channels=channels,
         block=block,
+        depth=depth,
         splits=splits,
         images=images,
         bands=bands,
@@ -301,7 +325,7 @@ def _ways(problem):
             for columns in (x,) if padded else (x, without[1]):
                 yield rows, columns, padded, "blocks"
     full = problem.rows >= problem.block and x.steps >= problem.lanes
-    if full and not problem.gradient and problem.channels * len(y.taps) * len(x.taps) <= DEPTH:
+    if full and not problem.gradient and problem.channels * len(y.taps) * len(x.taps) <= ROWWISE:
         yield y, x, True, "rows"
 
 
@@ -336,8 +360,11 @@ def _divide(problem, padded, threads):
     """Return the images of a task, bands of an image, steps of a band, and tasks that share the rows of a group."""
     N, tasks, y, columns = problem.N, problem.N * problem.groups, problem.y, problem.x.steps
     few = tasks < 2 * threads
+    small = few and problem.pixels < 4 * problem.tile * threads
+    filters = problem.rows * problem.channels * len(y.taps) * len(problem.x.taps)
+    dear = PACK_FILTERS * problem.rows > N * problem.pixels or threads * filters > problem.numbers
     images = bands = splits = 1
-    if few and problem.pixels < 4 * problem.tile * threads:
+    if small or (threads > 1 and problem.gradient and not padded and dear):
         splits = min(threads, problem.blocks)
         images = 1 if padded else N
     elif few:

@@ -15,7 +15,6 @@ from lectcode.kernels.simd import BYTES
 
 ACCUMULATORS = 400_000  # bytes of sums that a task adds to
 DEPTH = 256  # pixels of a panel, at most
-BLOCKS = 4  # of lines in a task, at most
 TASKS = 4  # at least, if there are lines, rows or pixels enough to divide
 PIXELS = 2048  # at least, in a part
 ENOUGH = 16  # tasks
@@ -227,7 +226,7 @@ def plan_filters(N, filters, channels, geometry, itemsize, finite=True):
         layout=layout,
         workspace=(
             round_up(images * used * plane + 2 * width, width) if padded else 0,
-            round_up(most_lines, width) * (DEPTH + lanes),
+            width * (DEPTH + lanes),
             0 if direct else round_up(most_lines, width) * most_rows,
         ),
     )
@@ -291,8 +290,7 @@ def _divide(problem, way, itemsize):
     work = groups * pixels * elements * filters
     quanta, blocks = -(-lines // quantum), -(-rows // least)
     best = None
-    fewest = -(-lines // (BLOCKS * width))
-    for across in range(fewest, max(fewest, min(quanta, ENOUGH)) + 1):
+    for across in range(1, min(quanta, ENOUGH) + 1):
         for down in range(1, blocks + 1):
             most = -(-quanta // across) * quantum, -(-blocks // down) * least
             too_large = round_up(most[0], width) * most[1] * itemsize > ACCUMULATORS and not _is_direct(problem, way)

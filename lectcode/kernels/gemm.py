@@ -1,7 +1,7 @@
 """Convolution and its gradients as matrix products, computed block by block.
 
 For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix, and the matrix whose columns are the
-windows of the padded input ("im2col"). That matrix is never built: a task packs DEPTH rows of a stripe of its columns
+windows of the padded input ("im2col"). That matrix is never built: a task packs some rows of a stripe of its columns
 into a panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would
 cost more than it saves: then the input is copied once, padded, the micro-kernel reads the rows of this copy themselves,
 and what it computes between two rows is thrown away. Where channels are few too, `lectcode.kernels.rowwise` writes each
@@ -12,7 +12,7 @@ filters few and of one pixel, no matrix product is the best way: `lectcode.kerne
 
 The gradient of the filters is another product, see `lectcode.kernels.gemm_filters`.
 
-Every sum is added in blocks of DEPTH, in the order of k: a result does not depend on stripes, tasks or threads.
+Every sum is added in the order of k, in blocks: a result does not depend on stripes, tasks or threads.
 """
 
 import numpy as np
@@ -23,7 +23,6 @@ from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, mult
 from lectcode.kernels.correlation import (
     DEPTH,
     GAP,
-    SECOND_LEVEL,
     Sizes,
     no_bias,
     one_window,
@@ -34,7 +33,6 @@ from lectcode.kernels.correlation import (
 )
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
-from lectcode.kernels.prefetch import call_for_filters
 from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share, useful
 
@@ -116,26 +114,24 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 @njit(nogil=True, cache=True, inline="always")  # a call would count the references to each array, for each panel
 def _multiply_blocks(
-    sizes, blocks, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole, places, count, last_k, D
-):
+    sizes, blocks, block_0, packed_from, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole,
+    places, count, last_k, D,
+):  # fmt: skip
     """Multiply `length` pixels with blocks of filters, from row k of the product on.
 
+    The task's first block is `block_0`; what is packed begins with `packed_from`.
+
     The first `whole` of them are added to O, the others to C. With the last rows, what a block has in C is written to
-    its places in O at once: memory takes it while the next block is multiplied. Filters that are far away, and far from
-    each other, are called for one block ahead.
+    its places in O at once: memory takes it while the next block is multiplied.
     """
     lanes, block, (first, last) = lanes_of(C), sizes.block, blocks
-    width, (F_row, F_channel, F_group) = VECTORS * lanes, sizes.filters
-    far = F_channel > F_row and not sizes.A_packed and F.size * F.itemsize > SECOND_LEVEL
+    width, (F_row, _, F_group) = VECTORS * lanes, sizes.filters
     for number in range(first, last):
-        row, place = first_row(number, block, sizes.rows), number - first
+        row = first_row(number, block, sizes.rows)
         d = group * sizes.rows + row if k == 0 else D.size - block  # the bias, or zeros
-        a = place * sizes.A_block if sizes.A_packed else group * F_group + row * F_row
+        a = (number - packed_from) * sizes.A_block if sizes.A_packed else group * F_group + row * F_row
         direct = whole if row == number * block else 0
-        c = 0 if k == 0 and last_k else place * block * sizes.stripe
-        if far and number + 1 < last and length > width:  # one tile would be over before they came
-            next_row = first_row(number + 1, block, sizes.rows)
-            call_for_filters(F, group * F_group + next_row * F_row, F_row, columns, i, depth)
+        c = 0 if k == 0 and last_k else (number - block_0) * block * sizes.stripe
         to = o + row * sizes.O_plane + places[0, 0]
         for x in range(0, direct, width):
             multiply_add_3(
@@ -168,14 +164,12 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
     for r in range(D.size):
         D[r] = bias[r] if r < bias.size else 0
     pitch = stripe + GAP * lanes
-    dense = np.empty(DEPTH, np.int64)  # not np.arange(DEPTH) * pitch, which takes half a second to compile
+    # not np.arange(DEPTH) * pitch, which takes half a second to compile
+    dense, dense_A = np.empty(DEPTH, np.int64), np.empty(DEPTH, np.int64)
     for k in range(DEPTH):
-        dense[k] = k * pitch
+        dense[k], dense_A[k] = k * pitch, k * block
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
-    fresh = np.empty(DEPTH, np.int64)
-    for k in range(DEPTH):
-        fresh[k] = k * block
     masks = np.empty((sizes.taps, stripe), np.int64)
     for task in range(first, last):
         rest, band = divmod(task, sizes.bands)
@@ -184,8 +178,10 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
         n, i = chunk * sizes.images, band * sizes.band
         images, end = min(sizes.images, sizes.N - n), min(i + sizes.band, sizes.steps)
         some = blocks * split // sizes.splits, blocks * (split + 1) // sizes.splits
+        F_first = group * F_group
+        at_once = sizes.A_fresh if sizes.A_fresh else blocks
         if sizes.A_packed and not sizes.A_fresh and packed != rows_of:
-            pack_filters(F, group * F_group, sizes.rows, F_row, order[0], order[1], own, sizes.A_block, *some)
+            pack_filters(F, F_first, sizes.rows, F_row, order[0], order[1], own, sizes.A_block, *some)
             packed = rows_of
         if sizes.padded:
             pad_image(X, sizes, n, group, i, B)
@@ -231,23 +227,24 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
                     whole = 0
                 if sizes.padded or sizes.rows < block:
                     whole = 0
-                for k in range(0, K, DEPTH):
-                    depth, at, t = min(DEPTH, K - k), table + k, k % elements
+                for k in range(0, K, sizes.depth):
+                    depth, at, t = min(sizes.depth, K - k), table + k, k % elements
                     b, lines_b, j = X_part + begin, lines, at
                     if not sizes.padded:
                         pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, pitch)
                         b, lines_b, j = 0, dense, 0
-                    columns_k, i_k = columns, at
-                    if sizes.A_fresh:
-                        pack_filters(
-                            F, group * F_group, sizes.rows, F_row, columns[at : at + depth], fresh, own, sizes.A_block, *some
-                        )
-                        columns_k, i_k = fresh, 0
                     last_k = k + depth == K
-                    _multiply_blocks(
-                        sizes, some, group, k, depth, A, columns_k, i_k, F, B, b, lines_b, j, length,
-                        C, O, O_part, whole, places, count, last_k, D,
-                    )  # fmt: skip
+                    for next_block in range(some[0], some[1], at_once):
+                        here, packed_from = (next_block, min(next_block + at_once, some[1])), some[0]
+                        columns_A, i_A = columns, at
+                        if sizes.A_fresh:
+                            chosen, packed_from = columns[at : at + depth], next_block
+                            pack_filters(F, F_first, sizes.rows, F_row, chosen, dense_A, own, sizes.A_block, *here)
+                            columns_A, i_A = dense_A, 0
+                        _multiply_blocks(
+                            sizes, here, some[0], packed_from, group, k, depth, A, columns_A, i_A, F, B, b, lines_b, j,
+                            length, C, O, O_part, whole, places, count, last_k, D,
+                        )  # fmt: skip
 
 
 KERNELS = {"blocks": _correlate, "rows": rowwise.correlate, "filters": narrow.correlate}  # by what a plan names

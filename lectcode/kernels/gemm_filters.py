@@ -123,7 +123,7 @@ def _grad_filters(G, X, numbers, arrays, dF, failed, workspace, first, last):
     padded_size, panel_size, _ = sizes.workspace
     padded = workspace[:padded_size]
     copy = frozen(padded)
-    panels = workspace[padded_size : padded_size + panel_size]
+    panel = workspace[padded_size : padded_size + panel_size]
     sums = workspace[padded_size + panel_size :]
     units = (sizes.N + sizes.images - 1) // sizes.images * sizes.bands
     scratch = np.empty((DEPTH, 3), np.int64), np.empty((2 * DEPTH, 3), np.int64), np.zeros(ROWS, X.dtype)
@@ -184,7 +184,7 @@ def _grad_filters(G, X, numbers, arrays, dF, failed, workspace, first, last):
                             (image * sizes.used + channel - c_0) * sizes.plane,
                         )
             here = images, images * (end - i) * sizes.columns, unit > first_unit, unit == last_unit - 1
-            rest = sizes, here, tables, panels, scratch, C, result, order, dF
+            rest = sizes, here, tables, panel, scratch, C, result, order, dF
             if sizes.turned and sizes.padded:
                 _add_products(copy, x, elements, G, g, filters, *rest)
             elif sizes.turned:
@@ -210,7 +210,7 @@ def _rounded(size, multiple):
 
 
 @njit(nogil=True, cache=True)
-def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch, C, result, order, dF):
+def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panel, scratch, C, result, order, dF):
     """Add the products of the pixels of one unit; if it is the last, write the result. Tell if "inner" may do so.
 
     C[c + r pitch + l] (+)= sum_x A[a + rows[r] + places[x]] B[b + lines[l] + pixel x], where `width` lines are a block
@@ -224,41 +224,38 @@ def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panels, scratch,
     lanes = lanes_of(B)
     width = VECTORS * lanes
     lists = tables.taps.size if sizes.inner else 1
-    some = ROWS * lists * max(lanes // ROWS, 1)  # rows whose results are written together
     number = (pixels + DEPTH - 1) // DEPTH
     finite = True
     for p in range(number):
         begin, stop = pixels * p // number, pixels * (p + 1) // number
         cuts = cut(begin, stop, columns, line, steps, image, step, 1, pieces)
         count = plan_moves(pieces, cuts, 1, lanes, sizes.padded and not sizes.turned, moves)
+        # Lines that have just been packed stay in the nearest cache while all rows are multiplied by them.
         for l in range(0, lines.size, width):
-            panel = panels[l * (DEPTH + lanes) :]
-            pack_transposed(B, b, lines[l:], min(width, lines.size - l), pieces, cuts, moves, count, panel, width)
-            if sizes.inner and not _is_finite(panel, stop - begin, min(width, lines.size - l), width):
+            some = min(width, lines.size - l)
+            pack_transposed(B, b, lines[l:], some, pieces, cuts, moves, count, panel, width)
+            if sizes.inner and not _is_finite(panel, stop - begin, some, width):
                 finite = False
-        for r_0 in range(0, rows.size, some):
-            r_1 = min(r_0 + some, rows.size)
-            for r in range(r_0, r_1, ROWS):
+            for r in range(0, rows.size, ROWS):
                 i, j, depth, row = begin, 0, stop - begin, rows[r:]
                 if sizes.inner:
                     t = p * lists + r // ROWS % lists
                     i = j = tables.bounds[t]
                     depth = (tables.bounds[t + 1] - i) // sizes.images * images
-                for l in range(0, lines.size, width):
-                    vectors = min(width, lines.size - l) // lanes
-                    panel = panels[l * (DEPTH + lanes) :]
-                    to, add = c + l // width * block + r * pitch, more or p > 0
-                    if vectors == VECTORS:
-                        multiply_add_3(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
-                    elif vectors == 2:
-                        multiply_add_2(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
-                    else:
-                        multiply_add_1(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
-            if last and p == number - 1 and not sizes.direct:
-                if sizes.turned:
-                    _write_turned(C, block, filters, r_0, min(r_1, elements), order, dF, target, total)
+                to, add = c + l // width * block + r * pitch, more or p > 0
+                if some == width:
+                    multiply_add_3(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
+                elif some == 2 * lanes:
+                    multiply_add_2(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
                 else:
-                    _write(C, block, r_0, min(r_1, filters), elements, dF, target, total)
+                    multiply_add_1(depth, A, a, row, places, i, panel, 0, spots, j, C, to, pitch, none, 0, add)
+    if last and not sizes.direct:
+        together = ROWS * lists * max(lanes // ROWS, 1)
+        for r in range(0, rows.size, together):
+            if sizes.turned:
+                _write_turned(C, block, filters, r, min(r + together, elements), order, dF, target, total)
+            else:
+                _write(C, block, r, min(r + together, filters), elements, dF, target, total)
     return finite
 
 

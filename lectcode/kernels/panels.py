@@ -299,8 +299,15 @@ def unpack(C, c, pitch, rows, skip, pieces, cuts, stride, O, start, plane):
         to, length, from_ = start + pieces[i, 0] + done * stride, pieces[i, 1] - done, c + pieces[i, 2] + done
         for r in range(rows):
             if stride == 1:
-                for x in range(0, length, lanes):
-                    store_first(O, to + r * plane + x, load(C, from_ + r * pitch + x), length - x)
+                place, result = to + r * plane, from_ + r * pitch
+                for x in range(0, length - lanes + 1, lanes):
+                    store(O, place + x, load(C, result + x))
+                if (
+                    length >= lanes
+                ):  # the last vector may begin earlier: to write a part of one takes long without AVX-512
+                    store(O, place + length - lanes, load(C, result + length - lanes))
+                else:
+                    store_first(O, place, load(C, result), length)
             else:
                 # what cannot be negative is not tested for it
                 place, result = np.uint64(to + r * plane), np.uint64(from_ + r * pitch)

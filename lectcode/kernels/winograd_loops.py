@@ -422,8 +422,13 @@ def _transform_back(M, q, five, sizes, places, bias, constants, workspace, first
         length = min(side * tiles, width - w)
         for y in range(min(side, height - h)):
             to = ((n * sizes.groups * sizes.rows + q * lanes) * height + h + y) * width + w
-            for x in range(0, length, lanes):
+            for u in range(0, length, lanes):
+                x = max(min(u, length - lanes), 0)  # the last vector may begin earlier
                 transpose(block, y * line + x * lanes, places, PIXELS, square, 0, lanes)
                 for f in range(filters):
-                    store_first(O, to + f * height * width + x, load(square, f * lanes), length - x)
+                    pixel, results = to + f * height * width + x, load(square, f * lanes)
+                    if length >= lanes:
+                        store(O, pixel, results)
+                    else:  # takes long without AVX-512
+                        store_first(O, pixel, results, length)
         tile += tiles
