@@ -7,7 +7,7 @@ import pytest
 from lectcode import shapes
 from lectcode.kernels import axes, correlation, direct, gemm, threads
 from lectcode.kernels.block import ROWS, VECTORS
-from lectcode.kernels.simd import lanes
+from lectcode.kernels.simd import BYTES, lanes
 
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
 CASES = {
@@ -168,7 +168,7 @@ def test_which_layers_are_packed(channels, size, filters, kernel, stride, packed
 
 
 def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
-    """Of the outer 4 rows and columns of 28 a third of the taps meet padding."""
+    """Of the outer 4 rows and columns of 28 a third of the taps meet padding. With short vectors, it pays for the rows."""
 
     def parts_of(plan, size, dilation):
         geometry = shapes.conv_geometry(512, (size, size), (512, 512, 3, 3), 1, dilation, dilation, 1)
@@ -176,7 +176,7 @@ def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
 
     parts = parts_of(correlation.plan_grad_input, 28, 4)
     products = sum((bottom - top) * (right - left) * taps for top, bottom, left, right, *_, taps in parts)
-    assert products == (3 * 28 - 8) ** 2
+    assert products == (3 * 28 - 8) * (3 * 28 - 8 if BYTES == 64 else 3 * 28)
     assert len(parts_of(correlation.plan_forward, 28, 4)) == 1  # its zeros may meet inf
     assert len(parts_of(correlation.plan_grad_input, 2, 1)) == 1  # four pixels fill a vector, one or two do not
     ways = correlation._ways

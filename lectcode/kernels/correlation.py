@@ -25,9 +25,12 @@ TILES = 3  # tiles of pixels that use a block of filters before the next block i
 # all rows then, must leave room in the second-level cache; where none is packed a stripe may be longer.
 LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
 LONGEST = 24  # tiles
+ONLY = TILES if BYTES == 64 else 2 * TILES  # tiles, if all pixels of a task are one stripe
 ROWWISE = DEPTH if BYTES == 64 else 1000  # products that `lectcode.kernels.rowwise` adds in one go, at most
 GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
-READ = 0.6  # cycles to read an element of a filter if they do not fit into the second-level cache
+READ = (
+    0.6 if BYTES == 64 else 1.25
+)  # cycles to read an element of a filter if they do not fit into the second-level cache
 MULTIPLY = 1 if BYTES == 64 else 0.5  # cycles for a vector; of those shorter than 512 bits two are multiplied at once
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
@@ -171,10 +174,15 @@ class Problem(NamedTuple):
 
     @property
     def numbers(self):
-        """Numbers in the source, the filters and the result of a group."""
+        """Numbers in the source, the filters and the result."""
         y, x = self.y, self.x
         source, result = y.size * x.size * self.channels, y.result * x.result * self.rows
-        return self.N * (source + result) + self.rows * self.channels * len(y.taps) * len(x.taps)
+        return self.groups * (self.N * (source + result) + self.filters)
+
+    @property
+    def filters(self):
+        """Numbers in the filters of a group."""
+        return self.rows * self.channels * len(self.y.taps) * len(self.x.taps)
 
     def scattered(self, row):
         """Tell if the rows of F, `row` numbers long, are in so many pages that the processor searches for them."""
@@ -182,7 +190,7 @@ class Problem(NamedTuple):
 
     def packs_filters(self, row):
         """Tell if filters are worth packing: those of a gradient, which are far apart in memory, and scattered ones."""
-        worth = 1 if self.gradient else 8 if self.scattered(row) else np.inf
+        worth = 1 if self.gradient else 2 if self.scattered(row) else np.inf
         return self.N * self.pixels >= WORTH_PACKING * worth
 
     @property
@@ -227,8 +235,9 @@ def _plan(problem, K_w, filters, threads):
     together = -(-blocks // splits)  # blocks of a task
     packed = together * block * round_up(K, depth)
     long = not padded and depth >= K and problem.pixels >= LARGE
-    stripe = (LONGEST if kernel == "rows" else LONG if long else TILES) * tile
-    fresh = not padded and bands == 1 and images * problem.pixels <= stripe
+    fresh = not padded and bands == 1 and images * problem.pixels <= ONLY * tile
+    stripe = (LONGEST if kernel == "rows" else LONG if long else ONLY if packs and fresh else TILES) * tile
+    fresh = fresh and images * problem.pixels <= stripe
     packs = packs and (fresh or threads * packed <= problem.numbers)
     pack = block > 1 and (packs or rows < block)
     fresh = max(SECOND_LEVEL // 4 // (depth * block * itemsize), 1) if pack and fresh else 0
@@ -361,10 +370,9 @@ def _divide(problem, padded, threads):
     N, tasks, y, columns = problem.N, problem.N * problem.groups, problem.y, problem.x.steps
     few = tasks < 2 * threads
     small = few and problem.pixels < 4 * problem.tile * threads
-    filters = problem.rows * problem.channels * len(y.taps) * len(problem.x.taps)
-    dear = PACK_FILTERS * problem.rows > N * problem.pixels or threads * filters > problem.numbers
+    dear = PACK_FILTERS * problem.rows > N * problem.pixels or threads * problem.filters > problem.numbers
     images = bands = splits = 1
-    if small or (threads > 1 and problem.gradient and not padded and dear):
+    if small or (threads > 1 and not padded and dear):
         splits = min(threads, problem.blocks)
         images = 1 if padded else N
     elif few:
