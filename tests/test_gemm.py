@@ -168,7 +168,7 @@ def test_which_layers_are_packed(channels, size, filters, kernel, stride, packed
 
 
 def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
-    """Of the outer 4 rows and columns of 28 a third of the taps meet padding. With short vectors, it pays for the rows."""
+    """Of the outer 4 rows and columns of 28 a third of the taps meet padding. Short vectors: rows only."""
 
     def parts_of(plan, size, dilation):
         geometry = shapes.conv_geometry(512, (size, size), (512, 512, 3, 3), 1, dilation, dilation, 1)
