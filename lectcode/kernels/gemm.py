@@ -7,8 +7,12 @@ cost more than it saves: then the input is copied once, padded, the micro-kernel
 and what it computes between two rows is thrown away. Where channels are few too, `lectcode.kernels.rowwise` writes each
 vector of a row straight to its place.
 
-The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. Where groups are many or
-filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and `pointwise` take over.
+The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. It meets the filters' numbers far
+apart in memory, so they are packed as well: all before the first panel, in the order in which panels meet them; or, if
+there is one panel of pixels only, a few blocks of filters just before they are used.
+
+Where groups are many or filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and
+`pointwise` take over.
 
 The gradient of the filters is another product, see `lectcode.kernels.gemm_filters`.
 
@@ -165,7 +169,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
         D[r] = bias[r] if r < bias.size else 0
     pitch = stripe + GAP * lanes
     # not np.arange(DEPTH) * pitch, which takes half a second to compile
-    dense, dense_A = np.empty(DEPTH, np.int64), np.empty(DEPTH, np.int64)
+    dense, dense_A = np.empty(DEPTH, np.int64), np.empty(DEPTH, np.int64)  # columns of a panel, of packed filters
     for k in range(DEPTH):
         dense[k], dense_A[k] = k * pitch, k * block
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
