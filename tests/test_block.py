@@ -27,7 +27,7 @@ def loops(assembly):
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 @pytest.mark.skipif(not simd._host_has("fma"), reason="looks for the fused multiply-adds of x86")
-@pytest.mark.parametrize(("kernel", "channels", "size"), [("blocks", 64, 8), ("rows", 3, 64)])
+@pytest.mark.parametrize(("kernel", "channels", "size"), [("blocks", 128, 8), ("rows", 3, 64)])
 def test_sums_stay_in_registers(kernel, channels, size):
     """What lies on the stack may straddle two cache lines: then each step waits for it."""
     geometry = conv_geometry(channels, (size, size), (64, channels, 3, 3), 1, 1, 1, 1)
