@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lectcode
-from lectcode.kernels import block, pointwise
+from lectcode.kernels import pointwise
 from lectcode.kernels.simd import lanes
 from tests.geometry import Conv, among, reals, seeds
 from tests.kernel_passes import check_exact, geometry_of
 
 FLOATS = (np.float32, np.float64)
-few = st.integers(1, block.ROWS - 1)
+few = st.integers(1, pointwise.FEW - 1)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_what_is_not_finite_stays_at_its_pixel_and_channel():
     [
         ({}, True),
         ({"H": 1, "W": lanes(np.float32) - 1}, False),
-        ({"C_out": block.ROWS}, False),
+        ({"C_out": pointwise.FEW}, False),
         ({"K_w": 2}, False),
         ({"keywords": {"stride": (1, 2)}}, False),
         ({"keywords": {"padding": 1}}, False),

@@ -10,22 +10,22 @@ CHANNELS channels at once are read along them and added to the results, which st
 import numpy as np
 from numba import njit
 
-from lectcode.kernels import block
 from lectcode.kernels.correlation import no_bias
 from lectcode.kernels.simd import lanes, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
 
 TILE = 2048  # pixels, at least, of planes that are longer
 CHANNELS = 4
+FEW = 8  # rows
 TASKS = 4  # of the gradient of the filters, at most
 READ = 8  # to read a number of X takes as long as so many multiply-adds
 
 
 def applies(geometry, rows, dtype):
-    """Tell whether each pixel of the result meets one of the source, and they fill vectors, but the rows no block."""
+    """Tell whether each pixel of the result meets one of the source, they fill vectors, and rows are few."""
     (H, W), one = geometry.input_size, geometry.kernel_size == geometry.stride == (1, 1)
     same = geometry.input_size == geometry.output_size and geometry.before == (0, 0)
-    return one and same and lanes(dtype) <= H * W and rows < block.ROWS
+    return one and same and lanes(dtype) <= H * W and rows < FEW
 
 
 def forward(I, F, B, geometry, O):
