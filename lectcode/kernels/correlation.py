@@ -28,9 +28,7 @@ LONGEST = 24  # tiles
 ONLY = TILES if BYTES == 64 else 2 * TILES  # tiles, if all pixels of a task are one stripe
 ROWWISE = DEPTH if BYTES == 64 else 1000  # products that `lectcode.kernels.rowwise` adds in one go, at most
 GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
-READ = (
-    0.6 if BYTES == 64 else 1.25
-)  # cycles to read an element of a filter if they do not fit into the second-level cache
+READ = 0.6 if BYTES == 64 else 1.25  # cycles to read an element of filters that the second-level cache does not hold
 MULTIPLY = 1 if BYTES == 64 else 0.5  # cycles for a vector; of those shorter than 512 bits two are multiplied at once
 COPY_ROW, COPY, MOVE = 30, 3, 8  # cycles for a row of a padded copy, for a vector of it, for a vector of a tile
 PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vector of it by stride, to find padding
@@ -235,12 +233,14 @@ def _plan(problem, K_w, filters, threads):
     together = -(-blocks // splits)  # blocks of a task
     packed = together * block * round_up(K, depth)
     long = not padded and depth >= K and problem.pixels >= LARGE
-    fresh = not padded and bands == 1 and images * problem.pixels <= ONLY * tile
-    stripe = (LONGEST if kernel == "rows" else LONG if long else ONLY if packs and fresh else TILES) * tile
-    fresh = fresh and images * problem.pixels <= stripe
-    packs = packs and (fresh or threads * packed <= problem.numbers)
+    pixels, whole = images * problem.pixels, not padded and bands == 1  # of a task, if it has whole images
+    wide = packs and whole and pixels <= ONLY * tile
+    stripe = (LONGEST if kernel == "rows" else LONG if long else ONLY if wide else TILES) * tile
+    one_stripe = whole and pixels <= min(stripe, ONLY * tile)
+    if not one_stripe and threads * packed > problem.numbers:
+        packs = False
     pack = block > 1 and (packs or rows < block)
-    fresh = max(SECOND_LEVEL // 4 // (depth * block * itemsize), 1) if pack and fresh else 0
+    fresh = max(SECOND_LEVEL // 4 // (depth * block * itemsize), 1) if pack and one_stripe else 0
     if pack and not fresh:
         columns, order = _packed(parts, elements, channels, filters[1], depth, block, together)
     else:
