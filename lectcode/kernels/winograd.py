@@ -67,8 +67,9 @@ MANY = 384  # tiles of all images
 FILTER_COST = {3: 28, 5: 18}
 WINDOW_COST = {3: 480, 5: 350}
 BACK_COST = {3: 500, 5: 240}
-GEMM_COST = 1.5  # and as one multiply-add of "gemm", which moves more numbers for each;
-GEMM_ROWS = 7  # fewer rows take it about as long as so many
+# And as one multiply-add of "gemm", which moves more numbers for each; fewer rows than these take it about as long.
+# With shorter vectors a multiply-add takes longer, and what is moved with it counts less.
+GEMM_COST, GEMM_ROWS = (1.5, 7) if BYTES == 64 else (1.1, 4)
 WIDE = 32  # channels of a group, if there are several
 CALL_COST = 300_000  # what a call costs, whatever the sizes
 OWN = 2**23  # bytes of U or V in all threads, if each computes all of it for itself
