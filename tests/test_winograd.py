@@ -323,7 +323,7 @@ def test_an_image_of_padding_alone_has_a_gradient_of_no_numbers():
         (1, 512, 512, 1, 3, 4, False, False),  # a single tile fills an eighth of a block
         (1, 3, 16, 1, 3, 32, False, False),  # transforms cost more than three channels save
         (1, 3, 64, 1, 3, 224, False, False),
-        (1, 64, 3, 1, 3, 224, True, False),  # "gemm" computes three rows as fast as its block has, which may be eight
+        (1, 64, 3, 1, 3, 224, True, False),  # three rows take "gemm" as long as its block has, eight or four
         (1, 16, 16, 1, 3, 16, True, False),
         (1, 16, 16, 1, 3, 8, False, False),  # nor what every call costs
         (0, 64, 64, 1, 3, 56, False, False),

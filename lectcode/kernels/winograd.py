@@ -40,7 +40,7 @@ import numpy as np
 from numba import get_num_threads
 
 from lectcode.kernels import gemm
-from lectcode.kernels.block import round_up
+from lectcode.kernels.block import ROWS, round_up
 from lectcode.kernels.correlation import no_bias, one_window
 from lectcode.kernels.simd import BYTES
 from lectcode.kernels.threads import share
@@ -67,9 +67,9 @@ MANY = 384  # tiles of all images
 FILTER_COST = {3: 28, 5: 18}
 WINDOW_COST = {3: 480, 5: 350}
 BACK_COST = {3: 500, 5: 240}
-# And as one multiply-add of "gemm", which moves more numbers for each; fewer rows than these take it about as long.
-# With shorter vectors a multiply-add takes longer, and what is moved with it counts less.
-GEMM_COST, GEMM_ROWS = (1.5, 7) if BYTES == 64 else (1.1, 4)
+# And as one multiply-add of "gemm", which moves more numbers for each. With shorter vectors it takes longer, and what
+# is moved with it counts less.
+GEMM_COST = 1.5 if BYTES == 64 else 1.1
 WIDE = 32  # channels of a group, if there are several
 CALL_COST = 300_000  # what a call costs, whatever the sizes
 OWN = 2**23  # bytes of U or V in all threads, if each computes all of it for itself
@@ -312,7 +312,8 @@ def chooses(geometry, N, rows, channels, result, itemsize):
     if groups > 1 and min(rows, channels) < WIDE:
         return False
     sizes = plan(N, rows, channels, groups, K, False, result, (0, 0), result, itemsize)
-    by_gemm = GEMM_COST * N * result[0] * result[1] * K * K * channels * max(rows, GEMM_ROWS)
+    computed = max(round_up(rows, ROWS) - 1, rows)  # by "gemm": a block that is not full takes nearly as long
+    by_gemm = GEMM_COST * N * result[0] * result[1] * K * K * channels * computed
     pays = sum(_work(sizes.total, rows, channels, K, BYTES // itemsize)) + CALL_COST < by_gemm
     return pays and taken(sizes, itemsize) <= room(N, rows, channels, groups, K, result, result, itemsize)
 
