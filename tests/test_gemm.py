@@ -7,12 +7,14 @@ import pytest
 from lectcode import shapes
 from lectcode.kernels import axes, correlation, direct, gemm, threads
 from lectcode.kernels.block import ROWS, VECTORS
+from lectcode.kernels.correlation import DEPTH
 from lectcode.kernels.simd import BYTES, lanes
 
 # (N, C_in, size, C_out, kernel, stride, padding, dilation, groups)
 CASES = {
     "whole planes": (2, 9, (7, 9), 17, (1, 1), 1, 0, 1, 1),
     "planes in bands": (1, 9, (31, 30), 8, (1, 1), 1, 0, 1, 1),
+    "planes of few rows": (3, DEPTH + 9, (13, 14), 9, (1, 1), 1, 0, 1, 1),
     "full tiles": (1, 8, (12, 12), 16, (1, 1), 1, 0, 1, 1),
     "single pixels": (5, 20, (1, 1), 11, (1, 1), 1, 0, 1, 1),
     "rows that need no padding": (2, 8, (9, 40), 9, (3, 3), 1, 0, 1, 1),
@@ -105,18 +107,22 @@ def test_few_filters(monkeypatch, number, stride, size, dtype):
     test_exact_with_any_number_of_threads("few filters", dtype)
 
 
-def test_stripes_are_long_on_large_planes():
-    """If one panel has all rows, and the source is packed."""
+def test_stripes_are_long_on_large_planes_or_for_few_rows(monkeypatch):
+    """On large ones if one panel has all rows and the source is packed; for few rows if filters have one element."""
+    monkeypatch.setattr(correlation, "WAITING", 4 * ROWS)
 
-    def tiles(channels, size, kernel=1, rows=ROWS):
+    def tiles(channels, size, kernel=1, rows=5 * ROWS):
         geometry = shapes.conv_geometry(channels, (size, size), (rows, channels, kernel, kernel), 1, kernel // 2, 1, 1)
-        sizes = correlation.plan_forward(8, rows, channels, geometry, 4, 1).sizes
+        sizes = correlation.plan_forward.__wrapped__(8, rows, channels, geometry, 4, 1).sizes
         return sizes.stripe // (VECTORS * lanes(np.float32))
 
     assert tiles(correlation.SHALLOW, 91) == correlation.LONG
     assert tiles(correlation.SHALLOW, 90) == correlation.TILES
     assert tiles(correlation.SHALLOW + 1, 91) == correlation.TILES
     assert tiles(3, 112, kernel=3, rows=1) == correlation.TILES  # `narrow` copies the source
+    assert tiles(300, 28, rows=4 * ROWS) == correlation.LONG
+    assert tiles(300, 28) == tiles(300, 28, kernel=3, rows=4 * ROWS) == correlation.TILES
+    assert tiles(300, 7, rows=4 * ROWS) == correlation.TILES  # a whole plane and the next
 
 
 def plan_of(case, threads=1):

@@ -24,6 +24,9 @@ TILES = 3  # tiles of pixels that use a block of filters before the next block i
 # On large planes it is more: a stripe is written to each of them, and memory takes long pieces faster. But a panel, of
 # all rows then, must leave room in the second-level cache; where none is packed a stripe may be longer.
 LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
+# The same if each row of a panel is another plane's, and few rows of the product use it: memory also gives long pieces
+# faster, best whole planes one after the other. (More rows want a panel that fits into the nearest cache.)
+WAITING = 0 if BYTES == 64 else 192  # rows, at most; with AVX-512 that is not measured
 LONGEST = 24  # tiles
 ONLY = TILES if BYTES == 64 else 2 * TILES  # tiles, if all pixels of a task are one stripe
 ROWWISE = DEPTH if BYTES == 64 else 1000  # products that `lectcode.kernels.rowwise` adds in one go, at most
@@ -232,10 +235,13 @@ def _plan(problem, K_w, filters, threads):
     depth = min(DEPTH if problem.scattered(filters[0]) and not packs else SHALLOW, K)
     together = -(-blocks // splits)  # blocks of a task
     packed = together * block * round_up(K, depth)
-    long = not padded and depth >= K and problem.pixels >= LARGE
+    large = depth >= K and problem.pixels >= LARGE
+    planes = channels == K and rows <= WAITING and problem.pixels > TILES * tile
+    long = not padded and (large or planes)
     pixels, whole = images * problem.pixels, not padded and bands == 1  # of a task, if it has whole images
     wide = packs and whole and pixels <= ONLY * tile
-    stripe = (LONGEST if kernel == "rows" else LONG if long else ONLY if wide else TILES) * tile
+    tiles = LONGEST if kernel == "rows" else LONG if long else ONLY if wide else TILES
+    stripe = min(tiles, max(-(-pixels // tile), TILES)) * tile
     one_stripe = whole and pixels <= min(stripe, ONLY * tile)
     if not one_stripe and threads * packed > problem.numbers:
         packs = False
