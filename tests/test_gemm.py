@@ -222,10 +222,17 @@ def test_packed_filters_are_never_larger_than_all_arrays():
             assert min(plan.tasks, number) * plan.sizes.workspace[2] <= numbers, (N, number)
 
 
-def test_filters_of_a_convolution_are_packed_if_each_is_in_a_page_of_its_own():
+def test_filters_of_a_convolution_are_packed_if_each_is_in_a_page_of_its_own_or_they_are_many(monkeypatch):
     def packed(N, filters, channels):
         geometry = shapes.conv_geometry(channels, (7, 7), (filters, channels, 1, 1), 1, 0, 1, 1)
-        return correlation.plan_forward(N, filters, channels, geometry, 4, 1).sizes.A_packed
+        return correlation.plan_forward.__wrapped__(N, filters, channels, geometry, 4, 1).sizes.A_packed
+
+    monkeypatch.setattr(correlation, "FAR", 4 * 512 * 512)
+    assert packed(42, 512, 512)
+    assert not packed(41, 512, 512)  # 2009 pixels
+    assert not packed(42, 511, 512)
+    monkeypatch.setattr(correlation, "FAR", np.inf)
+    assert not packed(42, 512, 512)
 
     assert packed(8, correlation.PAGES, correlation.PAGE // 4)
     assert not packed(8, correlation.PAGES - 1, correlation.PAGE // 4)
