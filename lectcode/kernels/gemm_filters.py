@@ -184,17 +184,10 @@ def _grad_filters(G, X, numbers, arrays, dF, failed, workspace, first, last):
                             (image * sizes.used + channel - c_0) * sizes.plane,
                         )
             here = images, images * (end - i) * sizes.columns, unit > first_unit, unit == last_unit - 1
-            rest = sizes, here, tables, panel, scratch, C, result, order, dF
-            if sizes.turned and sizes.padded:
-                _add_products(copy, x, elements, G, g, filters, *rest)
-            elif sizes.turned:
-                finite = _add_products(X, x, elements, G, g, filters, *rest)
-                if not finite:
-                    failed[task] = True
-            elif sizes.padded:
-                _add_products(G, g, filters, copy, x, elements, *rest)
-            else:
-                _add_products(G, g, filters, X, x, elements, *rest)
+            of_G, of_X = (G, g, filters), (copy if sizes.padded else X, x, elements)
+            rows, lines = (of_X, of_G) if sizes.turned else (of_G, of_X)
+            if not _add_products(*rows, *lines, sizes, here, tables, panel, scratch, C, result, order, dF):
+                failed[task] = True
 
 
 @njit(nogil=True, cache=True)

@@ -62,8 +62,7 @@ def _beats(b, a):
 def _one_by_one(images, p, W, gradients, q, count, d):
     """Write the gradients of a row of windows where no vector may reach so far."""
     for w in range(count):
-        d[p : p + 2] = 0
-        d[p + W : p + W + 2] = 0
+        d[p] = d[p + 1] = d[p + W] = d[p + W + 1] = 0
         above = p + 1 if _beats(images[p + 1], images[p]) else p
         below = p + W + 1 if _beats(images[p + W + 1], images[p + W]) else p + W
         d[below if _beats(images[below], images[above]) else above] = gradients[q + w]

@@ -10,6 +10,7 @@ once as there are lanes.
 import numpy as np
 from numba import njit
 
+from lectcode.kernels.abreast import starts
 from lectcode.kernels.simd import (
     anywhere,
     between,
@@ -177,7 +178,8 @@ def avg_forward(I, divisors, O, workspace, first, last):
     A group has as many planes as a vector has lanes. The workspace holds two squares of as many numbers.
     """
     size, lanes = I.shape[1] * I.shape[2], lanes_of(I)
-    images, results, rows = I.reshape(-1), O.reshape(-1), np.arange(lanes) * lanes
+    images, results, rows = I.reshape(-1), O.reshape(-1), np.empty(lanes, np.int64)
+    starts(lanes, lanes, rows)
     sums, turned = workspace[: lanes * lanes], workspace[lanes * lanes :]
     rest = size % lanes
     # The last pixels, fewer than a vector, stand at the end of one that begins earlier. -0 changes no sum, not even -0.

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from lectcode.kernels import scatter
-from lectcode.kernels.abreast import as_before, bring, fetch, forward_room, inside, window_places
+from lectcode.kernels.abreast import as_before, bring, fetch, forward_room, inside, starts, window_places
 from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store
 
 
@@ -45,10 +45,11 @@ def _find(I, window, sizes, plane, planes, at_once, O, winners, to, workspace):
     count, size, number = at_once * W_out * lanes, H_out * W_out, winners.dtype.type
     found, rest = workspace[:count], workspace[count:].view(I.dtype)
     maxima, x = rest[:count], rest[count if O is not None else 0 :]
-    images, rows = I.reshape(-1), np.arange(lanes) * lanes
+    images, rows, which = I.reshape(-1), np.empty(lanes, np.int64), np.empty(lanes, np.int64)
+    starts(lanes, lanes, rows)
+    starts(planes, H * W, which)
     inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
     pixels, n = np.empty(K_h * K_w, np.int64), 0
-    which = np.minimum(np.arange(lanes), planes - 1) * (H * W)  # lanes without a plane repeat the last one
     for h_0 in range(0, H_out, at_once):
         h_1 = min(h_0 + at_once, H_out)
         top, bottom = max(0, h_0 * S_h - P_h), min(H, (h_1 - 1) * S_h - P_h + (K_h - 1) * D_h + 1)
