@@ -1,11 +1,14 @@
 """The blocked product behind the convolution and the gradient of its input: exact for every way to divide and copy."""
 
+from math import prod
+from unittest import mock
+
 import numba
 import numpy as np
 import pytest
 
 from lectcode import shapes
-from lectcode.kernels import axes, correlation, direct, gemm, threads
+from lectcode.kernels import axes, correlation, direct, gemm, pointwise, threads
 from lectcode.kernels.block import ROWS, VECTORS
 from lectcode.kernels.correlation import DEPTH
 from lectcode.kernels.simd import BYTES, lanes
@@ -94,6 +97,36 @@ def test_exact_with_any_number_of_threads(case, dtype):
         actual = np.full_like(dI, np.nan)
         gemm.grad_input(G, F, geometry, actual)
         np.testing.assert_array_equal(actual, dI)
+
+
+@pytest.mark.usefixtures("always_threads")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("stride", "size"), [(1, (5, 7)), (2, (11, 12)), ((1, 3), (4, 19)), (1, (2, 2))])
+@pytest.mark.parametrize(("channels", "filters"), [(3, 9), (53, 5), (210, 201)])
+def test_a_gradient_that_is_turned(monkeypatch, channels, filters, stride, size, dtype):
+    monkeypatch.setattr(gemm, "PIXELS", 64)
+    monkeypatch.setattr(gemm, "NUMBERS", 1)
+    monkeypatch.setattr(pointwise, "applies", lambda *_: False)
+    turned = mock.Mock(wraps=gemm._grad_input_turned)
+    monkeypatch.setattr(gemm, "_grad_input_turned", turned)
+    monkeypatch.setitem(CASES, "one element", (1, channels, size, filters, (1, 1), stride, 0, 1, 1))
+    test_exact_with_any_number_of_threads("one element", dtype)
+    assert turned.call_count == 3
+
+
+def test_which_gradients_are_turned(monkeypatch):
+    monkeypatch.setattr(gemm, "PIXELS", 49)
+    monkeypatch.setattr(gemm, "NUMBERS", 600)
+
+    def turned(N=1, channels=20, size=7, kernel=1, padding=0, groups=1):
+        shape = 30, channels // groups, kernel, kernel
+        geometry = shapes.conv_geometry(channels, (size, size), shape, 1, padding, 1, groups)
+        return gemm._is_turned(geometry, N, prod(shape))
+
+    assert turned()
+    assert turned(channels=40, size=2)
+    assert not any([turned(N=2), turned(channels=19), turned(size=8), turned(size=1)])
+    assert not any([turned(channels=80, kernel=3, padding=1), turned(size=5, padding=1), turned(channels=40, groups=2)])
 
 
 @pytest.mark.usefixtures("divided")

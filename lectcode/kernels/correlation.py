@@ -223,6 +223,19 @@ def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
     return _plan(problem, geometry.kernel_size[1], filters, threads)
 
 
+@lru_cache(512)
+def plan_grad_input_turned(pixels, rows, channels, geometry, itemsize, threads):
+    """Return the plan of the gradient of the input by filters of one element, for one image.
+
+        turned[p, c_in] = sum_{c_out} G[c_out, p] F[c_out, c_in]        p a pixel of G
+
+    F is read as an image of one row for each of its filters, in the order of memory, and G as the filters.
+    """
+    across = replace(geometry, input_size=(1, rows), output_size=(1, rows), stride=(1, 1))
+    problem = Problem(1, 1, pixels, channels, *forward_axes(across), itemsize, gradient=True)
+    return _plan(problem, 1, (1, pixels, 0), threads)
+
+
 def _plan(problem, K_w, filters, threads):
     """Choose the way to compute a product, tasks and tables."""
     work = problem.work

@@ -9,7 +9,8 @@ vector of a row straight to its place.
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. It meets the filters' numbers far
 apart in memory, so they are packed as well: all before the first panel, in the order in which panels meet them; or, if
-there is one panel of pixels only, a few blocks of filters just before they are used.
+there is one panel of pixels only, a few blocks of filters just before they are used. Filters of one element that few
+pixels use are not worth it: there the product is turned, and G takes their place, which is small.
 
 Where groups are many or filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and
 `pointwise` take over.
@@ -26,6 +27,7 @@ from lectcode.kernels import direct, grouped, narrow, pointwise, rowwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
 from lectcode.kernels.correlation import (
     DEPTH,
+    FEW,
     GAP,
     Sizes,
     no_bias,
@@ -33,12 +35,17 @@ from lectcode.kernels.correlation import (
     pixels_as_channels,
     plan_forward,
     plan_grad_input,
+    plan_grad_input_turned,
     weight,
 )
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
-from lectcode.kernels.simd import frozen, lanes_of
+from lectcode.kernels.simd import BYTES, frozen, lanes_of
 from lectcode.kernels.threads import share, useful
+
+# Pixels, at most, and numbers in the filters, at least, with which the gradient of the input is turned; with AVX-512
+# that is not measured.
+PIXELS, NUMBERS = 0 if BYTES == 64 else 64, 2**16
 
 
 def forward(I, F, B, geometry, O):
@@ -81,9 +88,30 @@ def _grad_input(G, F, geometry, dI):
         pointwise.grad_input(G, F, geometry, dI)
     elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
+    elif _is_turned(geometry, len(G), F.size):
+        _grad_input_turned(G, F, geometry, dI)
     else:
         plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, G, rows))
         _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
+
+
+def _is_turned(geometry, N, numbers):
+    """Tell if packing the numbers of F would take long: filters of one element that few pixels of one image use."""
+    (height, width), inside = geometry.output_size, geometry.before == geometry.after == (0, 0)
+    one_element = geometry.kernel_size == (1, 1) and inside and geometry.groups == 1
+    return one_element and N == 1 and FEW <= height * width <= PIXELS and numbers >= NUMBERS
+
+
+def _grad_input_turned(G, F, geometry, dI):
+    """Write the gradient of the input of one image, computed as one row of channels for each pixel of G."""
+    (K, C), (height, width), (S_h, S_w) = F.shape[:2], geometry.output_size, geometry.stride
+    pixels = height * width
+    plan = plan_grad_input_turned(pixels, C, K, geometry, G.itemsize, _threads(F, G, C))
+    turned = np.empty((pixels, C), G.dtype)
+    _product(F, G, no_bias(pixels, G.dtype), plan, turned)
+    if (S_h, S_w) != (1, 1):
+        dI[...] = 0
+    dI[0, :, : height * S_h : S_h, : width * S_w : S_w] = turned.T.reshape(C, height, width)
 
 
 def _threads(F, O, rows):
