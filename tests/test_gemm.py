@@ -104,7 +104,7 @@ def test_exact_with_any_number_of_threads(case, dtype):
 @pytest.mark.parametrize(("stride", "size"), [(1, (5, 7)), (2, (11, 12)), ((1, 3), (4, 19)), (1, (2, 2))])
 @pytest.mark.parametrize(("channels", "filters"), [(3, 9), (53, 5), (210, 201)])
 def test_a_gradient_that_is_turned(monkeypatch, channels, filters, stride, size, dtype):
-    monkeypatch.setattr(gemm, "PIXELS", 64)
+    monkeypatch.setattr(gemm, "PLANE", 512)
     monkeypatch.setattr(gemm, "NUMBERS", 1)
     monkeypatch.setattr(pointwise, "applies", lambda *_: False)
     turned = mock.Mock(wraps=gemm._grad_input_turned)
@@ -115,17 +115,17 @@ def test_a_gradient_that_is_turned(monkeypatch, channels, filters, stride, size,
 
 
 def test_which_gradients_are_turned(monkeypatch):
-    monkeypatch.setattr(gemm, "PIXELS", 49)
+    monkeypatch.setattr(gemm, "PLANE", 4 * 49)
     monkeypatch.setattr(gemm, "NUMBERS", 600)
 
-    def turned(N=1, channels=20, size=7, kernel=1, padding=0, groups=1):
+    def turned(N=1, channels=20, size=7, kernel=1, padding=0, groups=1, itemsize=4):
         shape = 30, channels // groups, kernel, kernel
         geometry = shapes.conv_geometry(channels, (size, size), shape, 1, padding, 1, groups)
-        return gemm._is_turned(geometry, N, prod(shape))
+        return gemm._is_turned(geometry, N, prod(shape), itemsize)
 
     assert turned()
     assert turned(channels=40, size=2)
-    assert not any([turned(N=2), turned(channels=19), turned(size=8), turned(size=1)])
+    assert not any([turned(N=2), turned(channels=19), turned(size=8), turned(size=1), turned(itemsize=8)])
     assert not any([turned(channels=80, kernel=3, padding=1), turned(size=5, padding=1), turned(channels=40, groups=2)])
 
 

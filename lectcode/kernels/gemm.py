@@ -43,9 +43,9 @@ from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filt
 from lectcode.kernels.simd import BYTES, frozen, lanes_of
 from lectcode.kernels.threads import share, useful
 
-# Pixels, at most, and numbers in the filters, at least, with which the gradient of the input is turned; with AVX-512
-# that is not measured.
-PIXELS, NUMBERS = 0 if BYTES == 64 else 64, 2**16
+# Bytes of a plane of G, at most, and numbers in the filters, at least, with which the gradient of the input is turned;
+# with AVX-512 that is not measured.
+PLANE, NUMBERS = 0 if BYTES == 64 else 256, 2**16
 
 
 def forward(I, F, B, geometry, O):
@@ -88,18 +88,19 @@ def _grad_input(G, F, geometry, dI):
         pointwise.grad_input(G, F, geometry, dI)
     elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
-    elif _is_turned(geometry, len(G), F.size):
+    elif _is_turned(geometry, len(G), F.size, G.itemsize):
         _grad_input_turned(G, F, geometry, dI)
     else:
         plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, G, rows))
         _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
-def _is_turned(geometry, N, numbers):
+def _is_turned(geometry, N, numbers, itemsize):
     """Tell if packing the numbers of F would take long: filters of one element that few pixels of one image use."""
     (height, width), inside = geometry.output_size, geometry.before == geometry.after == (0, 0)
     one_element = geometry.kernel_size == (1, 1) and inside and geometry.groups == 1
-    return one_element and N == 1 and FEW <= height * width <= PIXELS and numbers >= NUMBERS
+    few = N == 1 and FEW <= height * width <= PLANE // itemsize
+    return one_element and few and numbers >= NUMBERS
 
 
 def _grad_input_turned(G, F, geometry, dI):
