@@ -144,9 +144,9 @@ def test_stripes_are_long_on_large_planes_or_for_few_rows(monkeypatch):
     """On large ones if one panel has all rows and the source is packed; for few rows if filters have one element."""
     monkeypatch.setattr(correlation, "WAITING", 4 * ROWS)
 
-    def tiles(channels, size, kernel=1, rows=5 * ROWS):
+    def tiles(channels, size, kernel=1, rows=5 * ROWS, N=8):
         geometry = shapes.conv_geometry(channels, (size, size), (rows, channels, kernel, kernel), 1, kernel // 2, 1, 1)
-        sizes = correlation.plan_forward.__wrapped__(8, rows, channels, geometry, 4, 1).sizes
+        sizes = correlation.plan_forward.__wrapped__(N, rows, channels, geometry, 4, 1).sizes
         return sizes.stripe // (VECTORS * lanes(np.float32))
 
     assert tiles(correlation.SHALLOW, 91) == correlation.LONG
@@ -156,6 +156,7 @@ def test_stripes_are_long_on_large_planes_or_for_few_rows(monkeypatch):
     assert tiles(300, 28, rows=4 * ROWS) == correlation.LONG
     assert tiles(300, 28) == tiles(300, 28, kernel=3, rows=4 * ROWS) == correlation.TILES
     assert tiles(300, 7, rows=4 * ROWS) == correlation.TILES  # a whole plane and the next
+    assert tiles(300, 14, rows=4 * ROWS, N=1) == -(-14 * 14 // (VECTORS * lanes(np.float32)))  # no longer than needed
 
 
 def plan_of(case, threads=1):

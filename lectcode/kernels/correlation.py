@@ -258,7 +258,7 @@ def _plan(problem, K_w, filters, threads):
     pixels, whole = images * problem.pixels, not padded and bands == 1  # of a task, if it has whole images
     wide = packs and whole and pixels <= ONLY * tile
     tiles = LONGEST if kernel == "rows" else LONG if long else ONLY if wide else TILES
-    stripe = min(tiles, max(-(-pixels // tile), TILES)) * tile
+    stripe = (tiles if padded else min(tiles, max(-(-pixels // tile), TILES))) * tile
     one_stripe = whole and pixels <= min(stripe, ONLY * tile)
     if not one_stripe and threads * packed > problem.numbers:
         packs = False
