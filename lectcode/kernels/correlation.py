@@ -24,10 +24,10 @@ TILES = 3  # tiles of pixels that use a block of filters before the next block i
 # On large planes it is more: a stripe is written to each of them, and memory takes long pieces faster. But a panel, of
 # all rows then, must leave room in the second-level cache; where none is packed a stripe may be longer.
 LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
-# The same if each row of a panel is another plane's, and few rows of the product use it: memory also gives long pieces
+LONGEST = 24  # tiles
+# LONG also if each row of a panel is another plane's, and few rows of the product use it: memory gives long pieces
 # faster, best whole planes one after the other. (More rows want a panel that fits into the nearest cache.)
 WAITING = 0 if BYTES == 64 else 192  # rows, at most; with AVX-512 that is not measured
-LONGEST = 24  # tiles
 ONLY = TILES if BYTES == 64 else 2 * TILES  # tiles, if all pixels of a task are one stripe
 ROWWISE = DEPTH if BYTES == 64 else 1000  # products that `lectcode.kernels.rowwise` adds in one go, at most
 GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
@@ -96,6 +96,11 @@ def one_window(geometry):
     if not whole or any(geometry.before + geometry.after):
         return None
     return replace(geometry, input_size=(1, 1), kernel_size=(1, 1), stride=(1, 1), dilation=(1, 1))
+
+
+def one_element(geometry):
+    """Tell if filters have one element and no padding surrounds the input."""
+    return geometry.kernel_size == (1, 1) and geometry.before == geometry.after == (0, 0)
 
 
 def pixels_as_channels(array):

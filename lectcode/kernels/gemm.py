@@ -31,6 +31,7 @@ from lectcode.kernels.correlation import (
     GAP,
     Sizes,
     no_bias,
+    one_element,
     one_window,
     pixels_as_channels,
     plan_forward,
@@ -97,10 +98,9 @@ def _grad_input(G, F, geometry, dI):
 
 def _is_turned(geometry, N, numbers, itemsize):
     """Tell if packing the numbers of F would take long: filters of one element that few pixels of one image use."""
-    (height, width), inside = geometry.output_size, geometry.before == geometry.after == (0, 0)
-    one_element = geometry.kernel_size == (1, 1) and inside and geometry.groups == 1
+    height, width = geometry.output_size
     few = N == 1 and FEW <= height * width <= PLANE // itemsize
-    return one_element and few and numbers >= NUMBERS
+    return one_element(geometry) and geometry.groups == 1 and few and numbers >= NUMBERS
 
 
 def _grad_input_turned(G, F, geometry, dI):

@@ -31,6 +31,7 @@ from numba import njit
 
 from lectcode.kernels import dots, grouped, narrow, pointwise
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
+from lectcode.kernels.correlation import one_element
 from lectcode.kernels.filter_plans import DEPTH, Sizes, Tables, plan_filters
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
 from lectcode.kernels.simd import frozen, lanes_of, load, splat, store, transpose
@@ -63,9 +64,9 @@ def _are_scattered(geometry, N, rows):
 
     A panel then has pixels of several images, and with those between them they fill the nearest cache.
     """
-    (height, width), inside = geometry.output_size, geometry.before == geometry.after == (0, 0)
-    one_element = geometry.kernel_size == (1, 1) != geometry.stride
-    return one_element and inside and height * width < DEPTH and N > 1 and rows >= OFTEN
+    height, width = geometry.output_size
+    apart = one_element(geometry) and geometry.stride != (1, 1)
+    return apart and height * width < DEPTH and N > 1 and rows >= OFTEN
 
 
 def _met(I, geometry):
