@@ -2,7 +2,7 @@
 
 import { plane } from "./geometry.js";
 import { matrix, pad } from "./sums.js";
-import { count, crop, table } from "./state.js";
+import { CELL, count, crop, table } from "./state.js";
 import { letter } from "./words.js";
 
 export const SLIDERS = {
@@ -24,7 +24,7 @@ export const LAYER = {
   P: count(0, 0, 3),
   S: count(1, 1, 4),
   D: count(1, 1, 3),
-  B: count(0, -99, 99),
+  B: count(0, CELL.least, CELL.most),
   I: table(
     9,
     (i, j) => ((3 * i + 5 * j + i * j) % 7) % 5,

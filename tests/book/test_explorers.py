@@ -121,7 +121,9 @@ def cell(explorer, grid, i, j):
 def put(visit, tag, state):
     """Put a fresh explorer, at a state, on top of a page that has another one."""
     visit.page.evaluate(PUT, [tag, state])
-    return visit.page.locator("#tested")
+    explorer = visit.page.locator("#tested")
+    assert explorer.locator(".explorer-frame").count() == 1, f"{tag} refuses the state {state!r}"
+    return explorer
 
 
 def alone(seen):
@@ -458,8 +460,11 @@ def links_come_back(visit):
         cell(explorer, "F", 1, 1).fill("-7")
         cell(explorer, "G", 0, 1).fill("8")
         settled(seen, lambda: cell(explorer, "dI_pad", 3, 2).click())
-        put(seen, "convolution-explorer", "H.4_W.5").get_by_role("button", name="Strided").click()
-        seen.page.wait_for_function("location.search.includes('tested=')")
+        tested = put(seen, "convolution-explorer", "H.4_W.5")
+        tested.get_by_role("button", name="Strided").click()
+        cell(tested, "B", 0, 0).fill("-9999")
+        cell(tested, "B", 0, 0).blur()
+        seen.page.wait_for_function("location.search.includes('B.-9999')")
         link, state = seen.page.url, everything(explorer)
         other = everything(seen.page.locator("#tested"))
         assert "gradients=H.6_D.2_F.1.0.2.-7.0.1_G." in link
@@ -606,7 +611,8 @@ def fits_a_phone_and_a_finger(visit):
 
 def axe_finds_nothing_in_any_state(visit):
     """As a reader meets it, at its largest, in each view, where it is impossible, and while a term is lit."""
-    for page, (name, tag) in HOMES.items():
+    homes = {tag: (page, name) for page, (name, tag) in HOMES.items() if page != "intro"}  # one page for each kind
+    for page, name, tag in [("intro", *HOMES["intro"]), *((*home, tag) for tag, home in homes.items())]:
         with visit(page) as seen:
             if page != "intro":  # its explorer, alone, shades its cells
                 alone(seen)
@@ -727,6 +733,7 @@ CHECKS = {
         ("address.searchParams.set(name, text)", 'address.searchParams.set("state", text)'),
         ("found.length !== rows * columns", "found.length !== rows + columns"),
         ("else address.searchParams.delete(name);", ""),
+        ("B: count(0, CELL.least, CELL.most)", "B: count(0, -99, 99)"),
     ],
     a_link_can_be_copied: [("address.hash = name;", "")],
     screen_readers_hear: [
