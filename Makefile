@@ -4,6 +4,7 @@ BIN := .venv/bin
 SITE := _build/html
 QUICK := ^(3x3 (s2 )?64-(64|128) @56|1x1 256-64 @56|3x3 512-512 @7|3x3 16-16 @32|3x3 depthwise 128|2x2 s2 128 @112);
 PACKAGE_TESTS := tests lectcode --ignore=tests/book
+PARALLEL := -n logical --maxprocesses 4
 COMPILED_TESTS := tests/verify $(addprefix tests/test_,simd.py workers.py gemm.py gemm_filters.py grouped.py winograd.py pool_kernels.py)
 
 .DEFAULT_GOAL := help
@@ -37,9 +38,9 @@ book: .venv/book  ## build the site into _build/html; warnings are errors
 	$(BIN)/python -m tools.site $(SITE)
 
 test: .venv/development  ## run every test that needs no browser, and re-run every notebook
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser" $(PARALLEL)
 	$(BIN)/python -m tools.warm
-	$(BIN)/python -m pytest --nbval intro.ipynb chapters
+	$(BIN)/python -m pytest --nbval intro.ipynb chapters $(PARALLEL) --dist loadfile
 
 notebooks: .venv/book  ## execute every page and write its .ipynb twin
 	$(BIN)/python -m tools.notebooks
@@ -85,7 +86,7 @@ mutants: .venv/development  ## put every mutant of every formula through the che
 site-test: .venv/development  ## build the site and test it in a real browser; as root on Debian, installs a missing Chromium
 	$(BIN)/python -m tools.browser
 	$(BIN)/python -m pytest -m "browser and alone" tests/book
-	$(BIN)/python -m pytest -m "browser and not alone" tests/book -n logical --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest -m "browser and not alone" tests/book $(PARALLEL) --dist loadgroup
 
 screenshots: .venv/development book  ## photograph every page, desktop and phone, light and dark, into _build/screenshots
 	$(BIN)/python -m tools.screenshots
