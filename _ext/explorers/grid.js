@@ -47,9 +47,10 @@ export class Grid {
         cell.dataset.value = value;
         const label = `row ${i}, column ${j}${note && `, ${note}`}`;
         const input = cell.firstElementChild;
-        cell.style.setProperty("--length", brief(value).length);
+        const text = brief(value);
+        cell.style.setProperty("--length", text.length + /[kMG]/.test(text)); // a letter is as wide as two digits
         if (shaded) cell.style.setProperty("--shade", `${(36 * Math.abs(value)) / strongest}%`);
-        if (!input) cell.textContent = brief(value);
+        if (!input) cell.textContent = text;
         else if (input !== document.activeElement) input.value = number(value);
         if (input) input.setAttribute("aria-label", label);
         else cell.setAttribute("aria-label", `${label}: ${spoken(value)}`);

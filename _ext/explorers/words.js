@@ -8,9 +8,15 @@ export const number = (value) => {
   return text.replace("-", "\u2212");
 };
 
-/** A number as short as a cell needs it: fewer digits after the point if there are many before it. */
-export const brief = (value) =>
-  number(Number.isFinite(value) ? +value.toFixed(Math.abs(value) < 100 ? 2 : Math.abs(value) < 1000 ? 1 : 0) : value);
+const UNITS = ["", "k", "M", "G"]; // of a thousand, each
+
+/** A number as short as a cell needs it: fewer digits after the point if there are many before it, then thousands. */
+export const brief = (value) => {
+  const size = Math.abs(value);
+  const unit = Number.isFinite(value) ? UNITS.findIndex((_, i) => size / 1000 ** i < (i ? 999.5 : 9999.5)) : 0;
+  if (unit > 0) return `${number(Math.round(value / 1000 ** unit))}${UNITS[unit]}`;
+  return number(Number.isFinite(value) ? +value.toFixed(size < 100 ? 2 : size < 1000 ? 1 : 0) : value);
+};
 
 /** A number inside a product or a sum. */
 export const factor = (value) => (value < 0 ? `(${number(value)})` : number(value));

@@ -54,6 +54,7 @@ STATES = {  # what else an explorer can show: views, marks, sentences
     "receptive-field-explorer": ["H.25_K.3.2_S.1.1_D.3.5_P.0.0_h.7", "H.5_K.7.7_S.1.1_D.1.1_P.0.0"],
 }
 SIGNS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{INFINITY}": "inf", "\N{MIDDLE DOT}": "*", "\N{THIN SPACE}": " "})
+SIGNS |= str.maketrans({"k": "e3", "M": "e6", "G": "e9"})
 CELLS = """grid => [...grid.querySelectorAll("[role=row]:not(.heads)")].map(row =>
     [...row.querySelectorAll(".cell")].map(cell =>
         [cell.dataset.value, cell.querySelector("input")?.value ?? cell.textContent]))"""
@@ -101,7 +102,9 @@ def numbers(explorer, grid):
     rows = explorer.locator(f'[data-grid="{grid}"]').evaluate(CELLS)
     exact = np.array([[float(value) for value, _ in row] for row in rows])
     shown = np.array([[float(text.translate(SIGNS)) for _, text in row] for row in rows])
-    digits = np.select([np.abs(exact) < 100, np.abs(exact) < 1000], [2, 1], 0)
+    digits = np.select(
+        [np.abs(exact) < bound for bound in (100, 1000, 9999.5, 999.5e3, 999.5e6)], [2, 1, 0, -3, -6], -9
+    )
     assert np.isclose(exact, shown, rtol=0, atol=0.5 * 10.0**-digits + 1e-9).all(), f"{grid} shows {shown} for {exact}"
     return exact
 
@@ -203,6 +206,29 @@ def assert_sum(explorer, value):
     *terms, last = [line.translate(SIGNS) for line in written]
     assert eval("".join(terms).removeprefix("=").strip()) == value
     assert float(last.split()[1].rstrip(",")) == value
+
+
+TOO_WIDE = """cells => cells.filter(cell => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    const input = cell.querySelector("input");
+    return input ? input.scrollWidth > input.clientWidth : text.getBoundingClientRect().width > cell.offsetWidth;
+}).map(cell => cell.querySelector("input")?.value ?? cell.textContent)"""
+
+
+def long_numbers_fit(visit):
+    """The longest numbers that a reader can make stand inside their cells, at the largest sizes, shortened to thousands."""
+    rng = np.random.default_rng(3)
+    I, F = (rng.integers(-9999, 9999, shape, endpoint=True) for shape in ((1, 1, 9, 9), (1, 1, 5, 5)))
+    for viewport in SIZES.values():
+        with visit("chapters/conv-forward", viewport=viewport) as seen:
+            alone(seen)
+            for scale in (1, 300, 9999):  # millions, thousands, fewer
+                state = LARGEST["convolution-explorer"] + "_" + encoded(I=I // scale, F=F)
+                explorer = put(seen, "convolution-explorer", state)
+                O = conv2d(I // scale, F, np.array([-9999]), padding=3)[0, 0]
+                assert np.array_equal(numbers(explorer, "O"), O)
+                assert explorer.locator(".cell").evaluate_all(TOO_WIDE) == []
 
 
 def gradients_equal_lectcode(visit):
@@ -703,6 +729,10 @@ CHECKS = {
         ("Math.floor(free / S) + 1", "Math.ceil(free / S) + 1"),
         ("the output would be empty", "the output is empty"),
         ("numbered(outputTerms(F, I_pad, geometry, h, w))", "numbered(outputTerms(F, I_pad, geometry, h, w).slice(1))"),
+    ],
+    long_numbers_fit: [
+        ("value / 1000 ** unit", "value / 1024 ** unit"),
+        ("font-size: max(0.33rem", "font-size: max(0.6rem"),
     ],
     gradients_equal_lectcode: [
         ("w * columns.S + k_w * columns.D]", "w * columns.S + k_w]"),
