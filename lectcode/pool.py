@@ -6,8 +6,6 @@ from numba.extending import is_jitted
 from lectcode import shapes
 from lectcode.kernels import pooling, scatter, windows
 
-WINNERS = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}  # by the bytes of a number of I
-
 
 def pool2d(I, f, kernel_size, stride=None):
     """Apply a function to each window: the lecture's general pooling.
@@ -348,13 +346,13 @@ def avg_pool2d_backward(
 
 
 def _winners_dtype(I):
-    """Return the integers that number the pixels of a plane: as wide as I's numbers, so that vectors hold as many."""
+    """Return the integers that number the pixels of a plane."""
     H, W = I.shape[2:]
     if I.itemsize == 4 and H * W > shapes.LARGEST:
         raise ValueError(
             f"I must have at most {shapes.LARGEST} pixels a plane, for int32 to number them, got {H} x {W}"
         )
-    return WINNERS[I.itemsize]
+    return pooling.winners_dtype(I.dtype)
 
 
 def _winners(winners, G, I):

@@ -41,6 +41,11 @@ def abreast_applies(count, dtype):
     return dtype.kind == "f" and 2 * count >= lanes(dtype)
 
 
+def winners_dtype(dtype):
+    """Return the integers that number the pixels of a plane: as wide as its numbers, so that vectors hold as many."""
+    return np.dtype(f"i{dtype.itemsize}")
+
+
 def max_forward(I, geometry, O):
     """Write the largest value of each window into O."""
     X = planes(I)
@@ -105,7 +110,7 @@ def max_winners_loops(count, geometry, dtype):
         return whole.max_forward, count, work(geometry, count, dtype, 10, 0), (), None
     if abreast_applies(count, dtype):
         rows, room = winners.room(geometry, lanes(dtype), True)
-        workspace = room, np.dtype(f"i{dtype.itemsize}")
+        workspace = room, winners_dtype(dtype)
         return winners.forward, *_groups(geometry, count, dtype, 10, 4), (*window, rows), workspace
     return plain.max_forward, count, work(geometry, count, dtype, 16, 0), window, None
 
@@ -121,7 +126,7 @@ def max_backward_loops(count, geometry, dtype):
     if threes.applies(geometry, dtype):
         kernel, told = threes.backward(geometry, dtype)
         return kernel, count, work(geometry, count, dtype, 10, 3), told, None
-    integers = np.dtype(f"i{dtype.itemsize}")
+    integers = winners_dtype(dtype)
     if small.applies(geometry, dtype):
         told, room = small.plan(geometry, lanes(dtype))
         return small.backward, count, work(geometry, count, dtype, 7, 3), told, (room, integers)
