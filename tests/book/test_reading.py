@@ -33,7 +33,7 @@ def test_the_first_formula_comes_early(browser, address, request, chapter):
             processor = visit.context.new_cdp_session(visit.page)
             processor.send("Emulation.setCPUThrottlingRate", {"rate": 4})
             visit.page.add_init_script(FIRST)
-            visit.page.goto(f"{address}/{chapter}.html")
+            visit.page.goto(f"{address}/{chapter}.html", wait_until="commit")  # not its end
             visit.page.wait_for_function("window.firstFormula")
             expect(visit.page.locator("article .math").first.locator("mjx-container")).to_be_visible()
             before = visit.page.evaluate("document.querySelectorAll('mjx-container').length")
