@@ -48,7 +48,7 @@ export class Grid {
         const label = `row ${i}, column ${j}${note && `, ${note}`}`;
         const input = cell.firstElementChild;
         const text = brief(value);
-        cell.style.setProperty("--length", text.length + /[kMG]/.test(text)); // a letter is as wide as two digits
+        cell.style.setProperty("--length", text.length + /[a-z]/i.test(text)); // a letter is as wide as two digits
         if (shaded) cell.style.setProperty("--shade", `${(36 * Math.abs(value)) / strongest}%`);
         if (!input) cell.textContent = text;
         else if (input !== document.activeElement) input.value = number(value);

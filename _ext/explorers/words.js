@@ -13,9 +13,10 @@ const UNITS = ["", "k", "M", "G"]; // of a thousand, each
 /** A number as short as a cell needs it: fewer digits after the point if there are many before it, then thousands. */
 export const brief = (value) => {
   const size = Math.abs(value);
-  const unit = Number.isFinite(value) ? UNITS.findIndex((_, i) => size / 1000 ** i < (i ? 999.5 : 9999.5)) : 0;
-  if (unit > 0) return `${number(Math.round(value / 1000 ** unit))}${UNITS[unit]}`;
-  return number(Number.isFinite(value) ? +value.toFixed(size < 100 ? 2 : size < 1000 ? 1 : 0) : value);
+  if (!Number.isFinite(value)) return number(value);
+  if (size < 9999.5) return number(+value.toFixed(size < 100 ? 2 : size < 1000 ? 1 : 0));
+  const unit = UNITS.findIndex((_, i) => size / 1000 ** i < 999.5);
+  return `${number(Math.round(value / 1000 ** unit))}${UNITS[unit]}`;
 };
 
 /** A number inside a product or a sum. */

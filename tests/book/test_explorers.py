@@ -224,7 +224,7 @@ def long_numbers_fit(visit):
         with visit("chapters/conv-forward", viewport=viewport) as seen:
             alone(seen)
             for scale in (1, 300, 9999):  # millions, thousands, fewer
-                state = LARGEST["convolution-explorer"] + "_" + encoded(I=I // scale, F=F)
+                state = f"{LARGEST['convolution-explorer']}_{encoded(I=I // scale, F=F)}"
                 explorer = put(seen, "convolution-explorer", state)
                 O = conv2d(I // scale, F, np.array([-9999]), padding=3)[0, 0]
                 assert np.array_equal(numbers(explorer, "O"), O)
@@ -637,8 +637,9 @@ def fits_a_phone_and_a_finger(visit):
 
 def axe_finds_nothing_in_any_state(visit):
     """As a reader meets it, at its largest, in each view, where it is impossible, and while a term is lit."""
-    homes = {tag: (page, name) for page, (name, tag) in HOMES.items() if page != "intro"}  # one page for each kind
-    for page, name, tag in [("intro", *HOMES["intro"]), *((*home, tag) for tag, home in homes.items())]:
+    kinds = {tag: page for page, (_, tag) in HOMES.items()}  # one chapter for each
+    for page in ("intro", *kinds.values()):
+        name, tag = HOMES[page]
         with visit(page) as seen:
             if page != "intro":  # its explorer, alone, shades its cells
                 alone(seen)
