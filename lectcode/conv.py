@@ -12,11 +12,11 @@ SMALL = 256  # pixels of a map (measured)
 
 
 class ConvGradients(NamedTuple):
-    """The gradients of a loss by what a convolution was given."""
+    """The gradients of a loss by what a convolution was given, with the shapes and the dtype of those."""
 
-    dI: np.ndarray
-    dF: np.ndarray
-    dB: np.ndarray
+    dI: np.ndarray  #: (N, C_in, H, W), by the input
+    dF: np.ndarray  #: (C_out, C_in/groups, K_h, K_w), by the filters
+    dB: np.ndarray  #: (C_out,), by the biases
 
 
 def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto"):
@@ -59,7 +59,8 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     Raises
     ------
     ValueError
-        If shapes or values do not fit together, or the filter is larger than the padded input.
+        If shapes or values do not fit together, the filter is larger than the padded input, or the algorithm asked for
+        does not apply: "winograd" needs floats, stride 1, dilation 1 and filters of 3 x 3 or 5 x 5.
     TypeError
         If an argument has the wrong type, or the arrays have different dtypes.
 
@@ -87,7 +88,7 @@ def conv2d(I, F, B=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm
     B = no_bias(F.shape[0], I.dtype) if B is None else shapes.array("B", B, "C_out")
     arrays = I.shape, F.shape, B.shape, I.dtype, F.dtype, B.dtype
     geometry, name, size = _check_forward(arrays, stride, padding, dilation, groups, algorithm)
-    O = np.empty(size, I.dtype)
+    O = shapes.empty(size, I.dtype)
     ALGORITHMS[name].forward(I, F, B, geometry, O)
     return O
 
@@ -160,7 +161,8 @@ def conv2d_grad_filters(G, I, kernel_size, *, stride=1, padding=0, dilation=1, g
     kernel_size : int or (height, width)
         K_h and K_w, the size of the filters.
     stride, padding, dilation, groups, algorithm
-        As in `conv2d`.
+        As in `conv2d`; but this gradient is exact on whole numbers with every algorithm, for "winograd" computes it as
+        "gemm" does.
 
     Returns
     -------
@@ -249,7 +251,7 @@ def conv2d_grad_input(G, F, input_size, *, stride=1, padding=0, dilation=1, grou
     F = shapes.array("F", F, "C_out, C_in/groups, K_h, K_w")
     arrays = G.shape, F.shape, G.dtype, F.dtype
     geometry, name, size = _check_grad_input(arrays, input_size, stride, padding, dilation, groups, algorithm)
-    dI = np.empty(size, G.dtype)
+    dI = shapes.empty(size, G.dtype)
     ALGORITHMS[name].grad_input(G, F, geometry, dI)
     return dI
 
@@ -376,7 +378,9 @@ def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dil
     Notes
     -----
     The sum is derived in chapters/conv-gradient-input.md; the name and output_padding are explained in V. Dumoulin and
-    F. Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285, chapter 4.
+    F. Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285, chapter 4. It is computed with
+    algorithm="auto" of `conv2d`, which may round whole numbers in float32; `conv2d_grad_input` with algorithm="gemm"
+    is the same sum and does not.
 
     Examples
     --------
@@ -391,7 +395,7 @@ def conv_transpose2d(I, F, B=None, *, stride=1, padding=0, output_padding=0, dil
         B = shapes.array("B", B, "C_out")
         arrays += B.shape, B.dtype
     geometry, name, size = _check_transposed(arrays, stride, padding, output_padding, dilation, groups)
-    O = np.empty(size, I.dtype)
+    O = shapes.empty(size, I.dtype)
     ALGORITHMS[name].grad_input(I, F, geometry, O)
     if B is not None:
         with np.errstate(all="ignore"):  # inf - inf is NaN, silently, as in the kernels

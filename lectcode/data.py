@@ -92,6 +92,11 @@ def benchmark(machine="amd-epyc-2-cores-512-bits"):
         layer, N, dtype and number of threads, with the seconds of each library and the ratio to lectcode's;
         "summary", their geometric means and minima.
 
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+
     Examples
     --------
     >>> run = benchmark()

@@ -5,6 +5,8 @@ Both ask one question of a gradient dx = backward(G): does <G, change of forward
 
 import numpy as np
 
+from lectcode import shapes
+
 
 def central_difference(forward, x, direction, step):
     """Return (forward(x + step direction) - forward(x - step direction)) / (2 step).
@@ -29,9 +31,9 @@ def central_difference(forward, x, direction, step):
     Raises
     ------
     ValueError
-        If x and direction differ in shape, or step is not positive.
+        If x and direction differ in shape, or step is not positive and finite.
     TypeError
-        If x is not an array of floats.
+        If x or direction is not an array of floats, or step not a number.
 
     Notes
     -----
@@ -42,12 +44,11 @@ def central_difference(forward, x, direction, step):
     >>> float(central_difference(np.sin, np.array([0.0]), np.array([1.0]), step=0.5)[0])  # sin(0.5) / 0.5
     0.958851077208406
     """
-    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
-        raise TypeError(f"x must be an array of floats, got {type(x).__name__}: {x!r}")
-    if np.shape(direction) != x.shape:
-        raise ValueError(f"direction must have the shape of x, {x.shape}, got {np.shape(direction)}")
-    if not step > 0:
-        raise ValueError(f"step must be positive, got {step}")
+    x, direction, step = _floats("x", x), _floats("direction", direction), shapes.number("step", step)
+    if direction.shape != x.shape:
+        raise ValueError(f"direction must have the shape of x, {x.shape}, got {direction.shape}")
+    if not 0 < step < np.inf:
+        raise ValueError(f"step must be positive and finite, got {step}")
     return (forward(x + step * direction) - forward(x - step * direction)) / (2 * step)
 
 
@@ -68,13 +69,14 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
     forward : function
         Takes an array shaped like x and returns an array.
     backward : function
-        Takes G, shaped like forward(x), and returns the gradient of <G, forward(x)> by x.
+        Takes G, shaped like forward(x), and returns the gradient of <G, forward(x)> by x. It is called after
+        forward(x), so a layer that keeps what it saw last, like those of `lectcode.nn`, can be checked as it is.
     x : array of floats
         Where to check.
     rng : numpy.random.Generator
         The source of G and the directions.
     directions : int
-        How many random directions to try.
+        How many random directions to try, at least 1.
     step : float, optional
         The cube root of the unit roundoff of x's dtype if omitted.
     tolerance : float
@@ -90,7 +92,7 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
     AssertionError
         If an error exceeds the tolerance; the message gives both numbers.
     ValueError, TypeError
-        If backward(G) does not have the shape of x, or as `central_difference`.
+        If backward(G) does not have the shape of x, if an argument is not as stated, or as `central_difference`.
 
     Notes
     -----
@@ -107,12 +109,15 @@ def check_gradient(forward, backward, x, *, rng, directions=5, step=None, tolera
         ...
     AssertionError: gradient check failed along direction 0: difference quotient 0.01110..., gradient -0.14393...
     """
+    x, rng, directions = _floats("x", x), shapes.generator(rng), shapes.integer("directions", directions, 1)
+    tolerance = shapes.number("tolerance", tolerance)
     step = np.cbrt(np.finfo(x.dtype).eps / 2) if step is None else step
     largest = 0.0
     for trial in range(directions):
         direction = rng.normal(size=x.shape).astype(x.dtype)
         change = central_difference(forward, x, direction, step)
         G = rng.normal(size=change.shape).astype(change.dtype)
+        forward(x)  # for a layer that keeps what it saw last
         dx = _gradient(backward, G, x)
         numeric, analytic = np.vdot(G, change), np.vdot(dx, direction)
         scale = np.linalg.norm(G) * np.linalg.norm(change) + np.linalg.norm(dx) * np.linalg.norm(direction)
@@ -151,6 +156,8 @@ def check_adjoint(forward, adjoint, x, G):
         If the two sides differ; the message gives both.
     ValueError
         If an entry of x, G or a result is not a whole number, or a shape is wrong.
+    TypeError
+        If x or G is not an array.
 
     Notes
     -----
@@ -165,6 +172,9 @@ def check_adjoint(forward, adjoint, x, G):
         ...
     AssertionError: adjoint check failed: <G, forward(x)> = 55, <adjoint(G), x> = 67
     """
+    for name, value in (("x", x), ("G", G)):
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}: {value!r}")
     O = forward(x)
     if G.shape != O.shape:
         raise ValueError(f"G must have the shape of forward(x), {O.shape}, got {G.shape}")
@@ -172,6 +182,13 @@ def check_adjoint(forward, adjoint, x, G):
     if left != right:
         raise AssertionError(f"adjoint check failed: <G, forward(x)> = {left}, <adjoint(G), x> = {right}")
     return left
+
+
+def _floats(name, x):
+    """Return the argument `name`, an array of floats of any precision."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        raise TypeError(f"{name} must be an array of floats, got {type(x).__name__}: {x!r}")
+    return x
 
 
 def _gradient(backward, G, x):
@@ -185,6 +202,6 @@ def _gradient(backward, G, x):
 def _exact_dot(a, b):
     """Return the sum of a b in Python integers."""
     for values in (a, b):
-        if not (values == np.floor(values)).all():
+        if not (np.isfinite(values) & (values == np.floor(values))).all():
             raise ValueError("the adjoint check is exact and needs whole numbers; round x and G first")
     return sum(int(p) * int(q) for p, q in zip(a.flat, b.flat, strict=True))

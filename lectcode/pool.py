@@ -57,6 +57,7 @@ def pool2d(I, f, kernel_size, stride=None):
     I = shapes.array("I", I, "N, C, H, W")
     geometry, size = _check((I.shape,), kernel_size, stride, 0, 1, False)
     O = np.empty(size, I.dtype)
+    _check_function("f", f)
     if O.size:
         f, loops = _numbers("f", f, (), I, geometry), windows.compiled_pool if is_jitted(f) else windows.pool
         loops(I, f, geometry.kernel_size, geometry.stride, O)
@@ -106,6 +107,7 @@ def pool2d_backward(G, I, df, kernel_size, stride=None):
     """
     G, I, geometry = _backward_arguments(G, I, kernel_size, stride)
     dI = np.zeros(I.shape, I.dtype)
+    _check_function("df", df)
     if G.size:
         df = _numbers("df", df, geometry.kernel_size, I, geometry)
         loops = windows.compiled_pool_backward if is_jitted(df) else windows.pool_backward
@@ -176,7 +178,7 @@ def max_pool2d(I, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     """
     I = shapes.array("I", I, "N, C, H, W")
     geometry, size = _check((I.shape,), kernel_size, stride, padding, dilation, ceil_mode)
-    O = np.empty(size, I.dtype)
+    O = shapes.empty(size, I.dtype)
     if not shapes.switch("return_winners", return_winners):
         pooling.max_forward(I, geometry, O)
         return O
@@ -296,7 +298,7 @@ def avg_pool2d(I, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     I = shapes.array("I", I, "N, C, H, W")
     geometry, size = _check((I.shape,), kernel_size, stride, padding, 1, ceil_mode)
     divisors = shapes.divisors(geometry, count_include_pad, divisor_override, I.dtype)
-    O = np.empty(size, I.dtype)
+    O = shapes.empty(size, I.dtype)
     pooling.avg_forward(I, divisors, geometry, O)
     return O
 
@@ -393,16 +395,19 @@ def _check(arrays, kernel_size, stride, padding, dilation, ceil_mode):
     return geometry, size
 
 
-def _numbers(name, function, shape, I, geometry):
-    """Return a function that checks each result of a plain one; of a compiled one the first result tells the type."""
+def _check_function(name, function):
     if not callable(function):
         raise TypeError(f"{name} must be a function of one window, got {type(function).__name__}: {function!r}")
 
+
+def _numbers(name, function, shape, I, geometry):
+    """Return a function that checks each result of a plain one; of a compiled one the first result tells the type."""
     wanted = "an array" if shape else "one number"
 
     def checked(window):
         result = function(window)
-        if isinstance(result, np.ndarray) != bool(shape):
+        plain = isinstance(result, np.ndarray) and not isinstance(result, np.ma.MaskedArray)
+        if not (plain if shape else np.ndim(result) == 0 and not isinstance(result, np.ndarray)):
             raise TypeError(f"{name} must return {wanted}, got {type(result).__name__}: {result!r}")
         dtype = np.asarray(result).dtype
         if not np.can_cast(dtype, np.float64 if I.dtype.kind == "f" else np.int64, "safe"):

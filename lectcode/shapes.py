@@ -10,6 +10,7 @@ from functools import lru_cache, wraps
 import numpy as np
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64))
+FLOATS = DTYPES[:2]
 LARGEST = 2**31 - 1  # sums and products of two such numbers still fit the kernels' 64-bit indices
 AXES = ("height", "width")
 SIMPLE = (int, str, type(None), bool)  # types of options
@@ -300,6 +301,37 @@ def array(name, value, axes, dtypes=DTYPES):
     value = value.view()
     value.setflags(False)  # by position, which is twice as fast: not writeable
     return value
+
+
+def empty(size, dtype):
+    """Return an array for a result; that its shape is more than any memory holds is an error of the arguments."""
+    try:
+        return np.empty(size, dtype)
+    except ValueError:
+        raise ValueError(f"the sizes, padding and stride imply a result of shape {size}: no memory holds it") from None
+
+
+def floats(name, value):
+    """Return the argument `name`, an array of floats of any shape, in the byte order of this machine."""
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}: {_short(value)}")
+    if value.dtype.newbyteorder("=") not in FLOATS:
+        raise TypeError(f"{name} must hold float32 or float64, got {value.dtype}")
+    return np.asarray(value, value.dtype.newbyteorder("="))
+
+
+def generator(rng):
+    """Return the argument `rng`, after checking."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}: {_short(rng)}")
+    return rng
+
+
+def number(name, value):
+    """Return a Python float; bools, words and arrays are no numbers."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}: {_short(value)}")
+    return float(value)
 
 
 def check_dtypes(**dtypes):

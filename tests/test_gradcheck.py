@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lectcode
+from lectcode import nn
 from lectcode.gradcheck import central_difference, check_adjoint, check_gradient
 from tests.geometry import CONVS, integers, reals
 
@@ -86,6 +87,27 @@ def test_check_adjoint(fault):
             check_adjoint(lambda X: lectcode.conv2d(X, F, **CASE.keywords), backward, I, G)
 
 
+def sine(**wrong):
+    """Check a wrong gradient, and say so if nothing is compared."""
+    good = {"x": np.ones(2), "rng": np.random.default_rng(0)}
+    return check_gradient(np.sin, lambda G: 55 * G, **good | wrong)
+
+
+def test_a_layer_that_keeps_what_it_saw_last_is_checked_at_x():
+    """The gradient would be taken at x - step v otherwise, and be off by as much as the tolerance is small."""
+    rng = np.random.default_rng(0)
+    network, loss = nn.Sequential(nn.Linear(6, 3, rng=rng, dtype=np.float64)), nn.SoftmaxCrossEntropy()
+    forward = lambda x: np.array(loss.forward(network.forward(x), [0, 1, 2, 0]))  # noqa: E731 - as short as its use
+    error = check_gradient(forward, lambda G: G * network.backward(loss.backward()), rng.normal(size=(4, 6)), rng=rng)
+    assert error < 1e-9
+
+
+def test_a_step_of_any_float_type_leaves_the_dtype_alone():
+    x, seen = np.ones(3, np.float32), set()
+    check_gradient(lambda x: seen.add(x.dtype) or x, np.copy, x, rng=np.random.default_rng(0), step=np.float64(0.5))
+    assert seen == {np.dtype(np.float32)}
+
+
 def test_check_adjoint_does_not_overflow():
     big = np.array([2**62, 2**62, 2**62])
     assert check_adjoint(np.copy, np.copy, big, big) == 3 * 2**124
@@ -105,7 +127,11 @@ def test_check_adjoint_does_not_overflow():
             ValueError,
             r"shape of x, \(2,\), got \(3,\)",
         ),
-        (lambda: central_difference(np.sin, np.ones(2), np.ones(2), 0.0), ValueError, "step must be positive, got 0.0"),
+        (
+            lambda: central_difference(np.sin, np.ones(2), np.ones(2), 0.0),
+            ValueError,
+            "step must be positive and finite, got 0.0",
+        ),
         (
             lambda: check_gradient(np.sin, np.sum, np.ones(2), rng=np.random.default_rng(0)),
             ValueError,
@@ -117,6 +143,24 @@ def test_check_adjoint_does_not_overflow():
             r"shape of forward\(x\), \(\), got \(2,\)",
         ),
         (lambda: check_adjoint(np.copy, np.copy, np.ones(2) / 3, np.ones(2)), ValueError, "needs whole numbers"),
+        (lambda: check_adjoint(np.copy, np.copy, np.ones(1) * np.inf, np.ones(1)), ValueError, "needs whole numbers"),
+        (
+            lambda: check_adjoint(np.copy, np.copy, [1], np.ones(1)),
+            TypeError,
+            r"x must be a NumPy array, got list: \[1",
+        ),
+        (
+            lambda: central_difference(np.sin, np.ones(1), [1.0], 0.5),
+            TypeError,
+            r"direction must be an array of floats, got list: \[1.0",
+        ),
+        (lambda: central_difference(np.sin, np.ones(1), np.ones(1), "1"), TypeError, "step must be a number, got str"),
+        (lambda: sine(directions=0), ValueError, "directions must be at least 1, got 0"),
+        (lambda: sine(rng=None), TypeError, "rng must be a numpy.random.Generator, got NoneType: None"),
+        (lambda: sine(x=np.array([1, 2])), TypeError, "x must be an array of floats, got ndarray"),
+        (lambda: sine(x=[1.0]), TypeError, r"x must be an array of floats, got list: \[1.0"),
+        (lambda: sine(step=np.inf), ValueError, "step must be positive and finite, got inf"),
+        (lambda: sine(tolerance=None), TypeError, "tolerance must be a number, got NoneType: None"),
     ],
 )
 def test_refuses(call, error, words):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 ARROWS = {
     "lectcode.reference": {"numpy"},
     "lectcode.shapes": {"numpy"},
-    "lectcode.gradcheck": {"numpy"},
+    "lectcode.gradcheck": {"numpy", "lectcode.shapes"},
     "lectcode.kernels": {"numpy", "numba", "llvmlite", "lectcode.kernels"},
     "lectcode.conv": {"numpy", "lectcode.shapes", "lectcode.kernels"},
     "lectcode.pool": {"numpy", "numba", "lectcode.shapes", "lectcode.kernels"},
@@ -136,3 +136,11 @@ def test_a_second_process_does_not_compile(tmp_path):
     """One version per dtype, whatever the layout; the second process finds it on disk."""
     assert python(COUNT, NUMBA_CACHE_DIR=str(tmp_path)) == "1 0\n"
     assert python(COUNT, NUMBA_CACHE_DIR=str(tmp_path)) == "0 1\n"
+
+
+def test_where_nothing_can_be_written_the_error_says_what_to_set():
+    """Numba refuses at import, with words of its own, where it finds no place for its cache."""
+    code = "from numba.core import caching; caching.CacheImpl._locator_classes = []; import lectcode"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "RuntimeError: lectcode keeps compiled kernels on disk" in result.stderr
+    assert result.stderr.strip().endswith("set the environment variable NUMBA_CACHE_DIR to a folder that can")

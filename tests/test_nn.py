@@ -1,6 +1,8 @@
 """The network: layers against their definitions, whole networks by Euler's identity, optimisers by hand, files."""
 
+import io
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -86,6 +88,28 @@ def test_relu_equals_its_definition_and_is_zero_at_the_kink():
     np.testing.assert_array_equal(dI, reference.relu_backward(G, I))
     assert (I == 0).any()
     assert (dI[I == 0] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_relu_stops_what_is_not_finite_and_passes_every_layout(dtype):
+    I = np.array([[-1, 1], [0, 2], [np.nan, 3]], dtype)
+    G = np.array([[np.inf, np.nan, -np.inf], [-np.inf, np.nan, -5]], dtype).T
+    layer = nn.ReLU()
+    layer.forward(I)
+    for upstream in (G, np.ascontiguousarray(G), G.astype(G.dtype.newbyteorder())):
+        dI = layer.backward(upstream)
+        np.testing.assert_array_equal(dI, np.array([[0, -np.inf], [0, np.nan], [0, -5]], dtype))
+        assert dI.dtype == dtype
+
+
+def test_what_a_layer_has_returned_or_been_given_may_be_changed_where_it_is_not_kept():
+    relu, loss = nn.ReLU(), nn.SoftmaxCrossEntropy()
+    relu.forward(np.array([-1.0, 2.0]))[...] = -7
+    np.testing.assert_array_equal(relu.backward(np.ones(2)), [0, 1])
+    t = np.array([0])
+    loss.forward(np.zeros((1, 2)), t)
+    t[0] = 1
+    np.testing.assert_array_equal(loss.backward(), [[-0.5, 0.5]])
 
 
 @given(N=st.integers(1, 4), C=st.integers(1, 5), seed=st.integers(0, 99))
@@ -307,6 +331,8 @@ def spoil(path, kind):
         arrays["0.B"] = arrays["0.B"].astype(">f8")
     elif kind == "objects":
         arrays["0.B"] = np.array([None, 1, 2], object)
+    elif kind in MEMBERS:
+        write_with(path, arrays, *MEMBERS[kind])
     if kind in ("missing", "unknown", "shape", "dtype", "byte order", "objects"):
         np.savez(path, **arrays)
     elif kind == "cut off":
@@ -323,7 +349,25 @@ def spoil(path, kind):
         path.write_bytes(blob[:middle] + bytes([blob[middle] ^ 1]) + blob[middle + 1 :])
 
 
+def write_with(path, arrays, found, put):
+    """Write a file whose checksums are right, though the member of 0.B is not what `save` would write."""
+    with zipfile.ZipFile(path, "w") as file:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array)
+            blob = content.getvalue()
+            file.writestr(f"{name}.npy", blob.replace(found, put.ljust(len(found))) if name == "0.B" else blob)
+
+
+MEMBERS = {
+    "a header that is not closed": (b"'shape': (3,)", b"'shape': ((3,"),
+    "a header that asks for too much": (b"'shape': (3,), }" + b" " * 15, b"'shape': (999999999999999,), }"),
+    "a member that is no array": (b"\x93NUMPY", b"NUMPY"),
+}
 FAULTS = {
+    "a header that is not closed": "is not a readable .npz file: ",
+    "a header that asks for too much": "is not a readable .npz file: ",
+    "a member that is no array": "is not a readable .npz file: 0.B is no array",
     "missing": r"does not fit this network: it lacks parameters \['3.F'\]",
     "unknown": r"does not fit this network: it has the unknown parameters \['9.F'\]",
     "shape": r"does not fit this network: 6.F has shape \(56, 6\), here it is \(6, 56\)",
@@ -407,7 +451,21 @@ def test_a_folder_is_no_file(saved):
 # --- wrong calls ---
 
 RNG = np.random.default_rng(0)
-LINEAR = nn.Linear(3, 2, rng=RNG, dtype=np.float64)
+LINEAR, RELU = nn.Linear(3, 2, rng=RNG, dtype=np.float64), nn.ReLU()
+CONV = nn.Conv2d(2, 4, 1, rng=RNG, dtype=np.float64)
+
+
+def fresh():
+    """A network that has seen nothing."""
+    return nn.Sequential(nn.Linear(3, 2, rng=RNG, dtype=np.float64))
+
+
+def begin(**wrong):
+    """Call `train`; no epoch is asked for, so whatever is wrong must be said at once."""
+    good = {"network": fresh(), "I": np.ones((3, 3)), "t": [0, 1, 0], "rng": RNG}
+    return nn.train(**good | wrong)
+
+
 WRONG = [
     (lambda: nn.Linear(0, 2, rng=RNG), ValueError, "C_in must be at least 1, got 0"),
     (lambda: nn.Linear(3, 2.0, rng=RNG), TypeError, "C_out must be an integer, got float"),
@@ -424,13 +482,39 @@ WRONG = [
     (lambda: nn.SoftmaxCrossEntropy().backward(), RuntimeError, "needs a forward pass before it"),
     (lambda: nn.Flatten().forward(np.zeros(3)), ValueError, r"I must have the axes \(N, ...\)"),
     (lambda: nn.Sequential(), ValueError, "at least one layer"),
+    (lambda: nn.Flatten().forward([[1.0]]), TypeError, r"I must be a NumPy array, got list: \[\[1.0\]\]"),
+    (lambda: nn.ReLU().forward([1.0]), TypeError, r"I must be a NumPy array, got list: \[1.0\]"),
+    (lambda: nn.ReLU().forward(np.zeros(3, complex)), TypeError, "I must hold float32 or float64, got complex128"),
+    (lambda: nn.ReLU().forward(np.zeros(3, int)), TypeError, "I must hold float32 or float64, got int64"),
+    (lambda: nn.ReLU().forward(np.ma.ones(3)), TypeError, "I must be a NumPy array, got MaskedArray"),
     (lambda: nn.Sequential(nn.ReLU(), np.tanh), TypeError, "layers must be layers, got ufunc"),
+    (lambda: nn.Sequential(LINEAR, RELU, RELU), ValueError, r"layers\[1\] and layers\[2\] are the same ReLU"),
     (lambda: nn.SGD(one_weight(1), rate=0), ValueError, "rate must be greater than 0, got 0"),
+    (lambda: nn.SGD(one_weight(1), rate="0.1"), TypeError, "rate must be a number, got str: '0.1'"),
+    (lambda: nn.SGD(one_weight(1), rate=True), TypeError, "rate must be a number, got bool: True"),
+    (lambda: nn.SGD(LINEAR, rate=1), TypeError, "network must be a Sequential, got Linear"),
+    (lambda: nn.Adam(None), TypeError, "network must be a Sequential, got NoneType: None"),
+    (lambda: nn.Adam(one_weight(1), decay=(0.9,)), ValueError, r"decay must be a pair of numbers, got \(0.9,\)"),
+    (lambda: nn.Adam(one_weight(1), decay=0.9), ValueError, "decay must be a pair of numbers, got 0.9"),
+    (
+        lambda: nn.SGD(fresh(), rate=1).step(),
+        RuntimeError,
+        r"SGD.step needs a backward pass .* no gradients of \['0.B'",
+    ),
+    (lambda: nn.Adam(fresh()).step(), RuntimeError, "Adam.step needs a backward pass before it"),
     (lambda: nn.SGD(one_weight(1), rate=1, momentum=1), ValueError, "momentum must be at least 0 and below 1, got 1"),
     (lambda: nn.Adam(one_weight(1), decay=(0.9, -1)), ValueError, r"decay\[1\] must be at least 0 and below 1"),
     (lambda: nn.Adam(one_weight(1), epsilon=float("nan")), ValueError, "epsilon must be greater than 0, got nan"),
     (lambda: nn.batches(3, 0, rng=RNG), ValueError, "size must be at least 1, got 0"),
-    (lambda: next(nn.train(one_weight(1), None, None, rng=RNG, epochs=0)), ValueError, "epochs must be at least 1"),
+    (lambda: nn.batches(3, 2, rng=None), TypeError, "rng must be a numpy.random.Generator, got NoneType: None"),
+    (lambda: begin(epochs=0), ValueError, "epochs must be at least 1, got 0"),
+    (lambda: begin(size=0), ValueError, "size must be at least 1, got 0"),
+    (lambda: begin(rate=-1), ValueError, "rate must be greater than 0, got -1"),
+    (lambda: begin(rng=7), TypeError, "rng must be a numpy.random.Generator, got int: 7"),
+    (lambda: begin(t=[0] * 7), ValueError, r"t must have the shape \(N\) = \(3,\), got t.shape=\(7,\)"),
+    (lambda: begin(I=np.zeros((0, 3)), t=[]), ValueError, r"at least one picture, got I.shape=\(0, 3\)"),
+    (lambda: begin(I=[[1.0]] * 3), TypeError, "I must be a NumPy array, got list"),
+    (lambda: begin(network=LINEAR), TypeError, "network must be a Sequential, got Linear"),
 ]
 
 
@@ -467,9 +551,22 @@ def test_the_loss_refuses_what_it_cannot_judge(O, t, error, message):
         (LINEAR, np.zeros((2, 3)), np.zeros((2, 2), int), TypeError, "G must have the dtype of I, float64"),
         (nn.MaxPool2d(2), np.zeros((1, 1, 4, 4)), np.zeros((1, 1, 4, 4)), ValueError, "G must have the shape"),
         (nn.AvgPool2d(2), np.zeros((1, 1, 4, 4)), np.zeros((1, 1, 4, 4)), ValueError, "G must have the shape"),
+        (nn.ReLU(), np.zeros(3), [0.0, 0.0, 0.0], TypeError, "G must be a NumPy array, got list"),
+        (
+            nn.Flatten(),
+            np.zeros((2, 3)),
+            np.zeros((2, 3), np.float32),
+            TypeError,
+            "G must have the dtype of I, float64",
+        ),
+        (CONV, np.zeros((1, 2, 3, 3)), np.zeros((1, 1, 3, 3)), ValueError, "G must have"),
+        (CONV, np.zeros((1, 2, 3, 3)), np.zeros((1, 5, 3, 3)), ValueError, "G must have"),
+        (CONV, np.zeros((1, 2, 3, 3)), np.zeros((1, 4, 3, 2)), ValueError, "G must have"),
     ],
 )
 def test_a_wrong_upstream_gradient_is_refused(layer, I, G, error, message):
     layer.forward(I)
-    with pytest.raises(error, match=message):
-        layer.backward(G)
+    ways = [layer.backward] + [layer.grad_parameters] * bool(layer.parameters)
+    for way in ways:
+        with pytest.raises(error, match=message):
+            way(G)

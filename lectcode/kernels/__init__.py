@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lectcode.kernels import direct, gemm, gemm_filters, winograd
+try:
+    from lectcode.kernels import direct, gemm, gemm_filters, winograd
+except RuntimeError as problem:
+    if "no locator" not in str(problem):
+        raise
+    raise RuntimeError(
+        "lectcode keeps compiled kernels on disk, but neither its own folder nor the user's cache can be written: set "
+        "the environment variable NUMBA_CACHE_DIR to a folder that can"
+    ) from problem
 
 
 @dataclass(frozen=True)
