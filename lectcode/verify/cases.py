@@ -31,7 +31,7 @@ def _axis_lengths(scope: Scope) -> set[str]:
 
 @lru_cache(maxsize=64)
 def _derived(definitions: tuple):
-    """A function that adds the defined sizes to the free ones (None where a division is not exact)."""
+    """A function that adds the defined sizes to the free ones."""
     w = Writer()
     todo, known = dict(definitions), {name for name, _ in definitions}
     while todo:
@@ -66,8 +66,13 @@ def sizes_of(scope: Scope, limit: int, largest: int | None = None, distinct: boo
     grouped = {k for g in groups for k in g}
     groups += [[k] for k in range(len(names)) if k not in grouped]
     definitions = tuple((name, d.value) for name, d in scope.size_definitions.items())
-    vanish = tuple(n for n in scope.size_definitions if not scope.sizes[n].is_positive or n.startswith("r"))
-    found = _sizes(tuple(names), choices, tuple(map(tuple, groups)), definitions, vanish, limit)
+    least = tuple(
+        (scope.sizes[n], int(bool(scope.sizes[n].is_positive)))
+        for n in scope.size_definitions
+        if scope.sizes[n].is_nonnegative
+    )
+    least += tuple(sorted({(n, 1) for shape in scope.shapes.values() for n in shape if not n.is_Symbol}, key=str))
+    found = _sizes(tuple(names), choices, tuple(map(tuple, groups)), definitions, least, limit)
     return [dict(f) for f in found]
 
 
@@ -88,14 +93,18 @@ def _different(choices: tuple[range, ...]) -> list[tuple[int, ...]]:
 
 
 @lru_cache(maxsize=64)
-def _sizes(names, choices, groups, definitions, vanish, limit) -> list[dict[str, int]]:
-    """The choices themselves: free sizes from their ranges, then the sizes that are defined by them."""
+def _sizes(names, choices, groups, definitions, least, limit) -> list[dict[str, int]]:
+    """The choices themselves: free sizes from their ranges, then the sizes that are defined by them.
+
+    `least` holds the defined sizes and the lengths of axes that are not below a number, each with that number.
+    """
     blocks = [_different(tuple(choices[k] for k in g)) for g in groups if g]
     groups = [g for g in groups if g]
     total = prod(map(len, blocks))
     rng = random.Random(0)
     order = rng.sample(range(total), min(total, _MANY))
     derive, inputs = _derived(definitions) if definitions else (None, ())
+    limited, bounds = tuple(e for e, _ in least), [n for _, n in least]
     found = []
     for number in order:
         sizes: dict[str, int] = {}
@@ -104,13 +113,9 @@ def _sizes(names, choices, groups, definitions, vanish, limit) -> list[dict[str,
             sizes.update(zip((names[i] for i in g), block[k], strict=True))
         sizes = {n: sizes[n] for n in names}
         if derive:
-            try:
-                more = derive(*[sizes[n] for n in inputs])
-            except ArithmeticError:  # the page divides, and here the division leaves a remainder
-                continue
-            if any(value < (0 if n in vanish else 1) for n, value in more.items()):
-                continue
-            sizes.update(more)
+            sizes.update(derive(*[sizes[n] for n in inputs]))
+        if any(value < n for value, n in zip(numbers_of(limited, sizes), bounds, strict=True)):
+            continue
         found.append(sizes)
         if len(found) == limit:
             break

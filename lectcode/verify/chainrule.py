@@ -56,7 +56,7 @@ def chain_rule(scope: Scope, name: str, indices) -> Expr:
 def written_out(scope: Scope, e: Expr) -> Expr:
     """The expression with every defined tensor and every derivative but the given one written out."""
     contributors = contributing(scope) if scope.upstream or "L" in scope.definitions else []
-    for _ in range(20):
+    while True:  # a tensor is defined before it is read, so this ends
         values = {}
         for x in e.atoms(Indexed):
             name = x.base.label.name
@@ -67,7 +67,6 @@ def written_out(scope: Scope, e: Expr) -> Expr:
         if not values:
             return e
         e = e.xreplace(values)
-    raise Unsupported("the definitions do not end")
 
 
 def with_sizes_written_out(scope: Scope, e: Expr) -> Expr:

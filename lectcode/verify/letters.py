@@ -15,6 +15,8 @@ _SIDES = ((("P_top", "P_bottom"), ("P_t", "P_b")), (("P_left", "P_right"), ("P_l
 def along(sizes: Mapping, letter: str, axis: int, default=None):
     """A size along one axis, 0 for the height: S, or S_h and S_w; the default where the page has neither."""
     own = f"{letter}_{'hw'[axis]}"
+    if letter in sizes and own in sizes:
+        raise KeyError(f"both {letter} and {own} among the sizes {', '.join(sizes)}")
     if letter in sizes or own in sizes:
         return sizes[letter if letter in sizes else own]
     if default is None:

@@ -137,10 +137,14 @@ def _token_changes(formula: Formula):
             yield "extremum", start, end, r"\min" if token == r"\max" else r"\max"
         elif token == r"\lfloor":
             closing = next(e for k, s, e in found if text[s:e] == r"\rfloor" and s > start)
-            yield "floor", start, closing, r"\lceil" + text[end : closing - len(r"\rfloor")] + r"\rceil"
+            inside = text[end : closing - len(r"\rfloor")]
+            yield "floor", start, closing, rf"\lceil{inside}\rceil"
+            yield "floor", start, closing, f"({inside})"
         elif token == r"\lceil":
             closing = next(e for k, s, e in found if text[s:e] == r"\rceil" and s > start)
-            yield "floor", start, closing, r"\lfloor" + text[end : closing - len(r"\rceil")] + r"\rfloor"
+            inside = text[end : closing - len(r"\rceil")]
+            yield "floor", start, closing, rf"\lfloor{inside}\rfloor"
+            yield "floor", start, closing, f"({inside})"
 
 
 def _main_equals(text: str) -> int:
@@ -196,7 +200,7 @@ def mutated(section: Section, mutant: Mutant) -> Section:
     body = body[: mutant.start] + mutant.new + body[mutant.start + len(mutant.old) :]
     displays = list(section.displays)
     displays[mutant.display] = replace(display, body=body)
-    return Section(section.minima, displays)
+    return Section(section.minima, displays, section.axes)
 
 
 def _claims(book: Book) -> Counter:

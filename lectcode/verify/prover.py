@@ -77,13 +77,13 @@ def prove_size(formula: Formula) -> Proof:
     """H_out counts the windows that fit: for every h >= 0, h < H_out exactly if window h ends inside the padded input.
 
     The letters say what a window is: it starts at h S and has D (K - 1) + 1 rows; the padded input has H rows and its
-    padding.
+    padding. All letters of which the section says something count, so a formula cannot forget one.
     """
     scope, name = formula.scope, formula.tensor
     axis = {"H_out": 0, "W_out": 1}.get(name)
     if axis is None:
         raise Refuted(f"{formula.place}: {name} is a size of which nothing is known that could be proved")
-    sizes = scope.sizes
+    sizes = scope.named_sizes()
     try:
         K, S_, D = along(sizes, "K", axis), along(sizes, "S", axis, S.One), along(sizes, "D", axis, S.One)
         (before, after), H = pads(sizes, axis) if any(n[0] == "P" for n in sizes) else (0, 0), sizes["HW"[axis]]
@@ -151,7 +151,8 @@ def prove(definitions: str, gradient: str) -> Proof:
     LatexError
         When the text cannot be read; the message names line, column and token.
     Refuted
-        When the formula is not proved; the message shows formula, residue and counterexample.
+        When the formula is not proved; the message shows formula, residue and counterexample. Where z3-solver is
+        installed, also when it or a definition reads outside of a tensor.
 
     Examples
     --------
@@ -179,7 +180,14 @@ def prove(definitions: str, gradient: str) -> Proof:
     body = gradient.strip().removeprefix("$$").removesuffix("$$").strip()
     if not body.startswith(r"\boxed"):
         body = rf"\boxed{{{body}}}"
+    from lectcode.verify.bounds import available, check_bounds
+
     book: Book = read_text(f"{definitions}\n\n$$\n{body}\n$$ (given)\n", "definitions", promised=False)
     formula = book.formulas[-1]
     formula.label = "the formula given"
-    return prove_formula(formula)
+    proof = prove_formula(formula)
+    if available():
+        for f in book.formulas:
+            if f.kind not in ("size", "abbreviation"):
+                check_bounds(f)
+    return proof

@@ -20,15 +20,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sympy import Expr, Symbol
+from sympy import Expr, Indexed, Symbol
 
 from lectcode.verify import syntax as ast
+from lectcode.verify.chainrule import mentions
 from lectcode.verify.errors import LatexError, MeaningError, Place, Unsupported, VerificationError
 from lectcode.verify.expressions import FloorQuotient, normal
 from lectcode.verify.grammar import GrammarError, parse
 from lectcode.verify.rows import Row, rows
 from lectcode.verify.scope import Abbreviation, Definition, Scope
 from lectcode.verify.sources import Display, Page, contents, cut, read_page
+from lectcode.verify.translate import polynomial
 
 ANY_NUMBER = -1  # of proofs on a page that promises none
 
@@ -84,6 +86,7 @@ class Section:
 
     minima: dict[str, int | None]
     displays: list[Display] = field(default_factory=list)
+    axes: dict[str, dict[str, None]] = field(default_factory=dict)  # by page: names that are the length of an axis
 
 
 @dataclass
@@ -138,6 +141,7 @@ def read_section(section: Section) -> Book:
         if display.file != page:
             reader.finish_page()
             page = display.file
+            reader.scope.axes = section.axes[page]
         reader.labelled(display)
     reader.finish_page()
     reader.finish_section()
@@ -159,6 +163,7 @@ class _Reader:
 
     def page(self, page: Page):
         first = len(self.book.formulas)
+        self.scope.axes = _axes(page)
         for display in page.displays:
             self.labelled(display)
         self.finish_page()
@@ -208,6 +213,7 @@ class _Reader:
                 self.book.unread.append((row, f"{problem.message}: {problem.token}"))
         self.begin_section_if_needed(read)
         self.book.sections[-1].displays.append(display)
+        self.book.sections[-1].axes[display.file] = self.scope.axes
         boxes_before = len(self.book.formulas)
         for row, statements in read:
             try:
@@ -242,7 +248,7 @@ class _Reader:
                     return
 
     def finish_section(self):
-        """Nothing may be defined in vain."""
+        """Nothing may be defined or stated in vain."""
         used = set()
         mine = [f for f in self.book.formulas if f.section == self.section]
         for shape in self.scope.shapes.values():
@@ -255,6 +261,10 @@ class _Reader:
                 and not any(f.boxed for f in mine if f.kind == "size" and f.tensor == name)
             ):
                 raise next(f for f in mine if f.kind == "size" and f.tensor == name).error(f"nothing uses {name}")
+        for name in self.scope.stated:
+            if name not in self.scope.sizes:
+                where = mine[0].place if mine else Place(self.book.sections[-1].displays[0].file, 1)
+                raise LatexError(where, f"the section that begins here says something of {name}, but nothing uses it")
         for name, a in self.scope.abbreviations.items():
             if not a.used:
                 raise next(f for f in mine if f.kind == "abbreviation" and f.tensor == name).error(
@@ -326,7 +336,7 @@ class _Reader:
                 return None
             if left.tensor not in self.scope.shapes:
                 raise MeaningError(left, f"the shape of {left.tensor} is not declared")
-            if left.tensor not in self.scope.definitions:
+            if left.tensor not in self.scope.definitions or left.tensor in self.scope.redeclared:
                 return self.definition(row, r, label)
             before = self.scope.definitions[left.tensor].where
             if not row.boxed:
@@ -354,6 +364,8 @@ class _Reader:
         names = scope.names_in(right)
         if all(scope.is_size(n) for n in names) and names:
             value = normal(scope.expression(right))
+            if not polynomial(value):
+                raise MeaningError(right, r"a size must be a whole number: round it, as in \lfloor H / S \rfloor")
             try:
                 scope.define_size(name, value, where)
             except MeaningError as problem:
@@ -375,6 +387,9 @@ class _Reader:
         left, right = r.sides
         if left.tensor in self.scope.upstream.values():
             raise MeaningError(left, f"{left.tensor} is the given derivative, so it cannot be defined")
+        if left.tensor in self.scope.integer_ranges:
+            raise MeaningError(left, f"{left.tensor} is declared by the range of its numbers, so it cannot be defined")
+        self.refuse_if_read(left)
         indices = self.scope.bind(left)
         value = self.scope.expression(right, indices)
         mentioned = {x.tensor for x in right.walk() if isinstance(x, ast.Entry)}
@@ -382,6 +397,7 @@ class _Reader:
             raise MeaningError(left, f"{left.tensor} is defined by itself")
         definition = Definition(left.tensor, tuple(indices.values()), value, str(row.place(left.start)))
         self.scope.definitions[left.tensor] = definition
+        self.scope.redeclared.pop(left.tensor, None)
         f = Formula("definition", label, row, r, self.scope.snapshot(), self.section, left.tensor, indices)
         f.left, f.right = self.scope.expression(left, indices), value
         definition.used = False
@@ -405,22 +421,35 @@ class _Reader:
         left, right = r.sides
         if "L" in self.scope.definitions:
             self.scope.definitions["L"].used = True
-        indices = self.scope.bind(left.denominator)
-        f = Formula("gradient", label, row, r, self.scope.snapshot(), self.section, left.denominator.tensor, indices)
-        f.left = self.scope.expression(left, indices)
-        f.right = self.scope.expression(right, indices)
+        tensor, indices = left.denominator.tensor, self.scope.bind(left.denominator)
+        if tensor in self.scope.integer_ranges:
+            raise MeaningError(left, f"{tensor} holds whole numbers, so there is no derivative by it")
+        sides = [self.scope.expression(e, indices) for e in (left, right)]
+        if sides[0].base in {x.base for x in sides[1].atoms(Indexed)}:
+            raise MeaningError(right, f"the gradient of {tensor} is given by itself")
+        f = Formula("gradient", label, row, r, self.scope.snapshot(), self.section, tensor, indices, *sides)
         return self.add(f)
 
     def identity(self, row, r, label) -> Formula:
         left, right = r.sides
         indices = self.scope.bind(left) if isinstance(left, ast.Entry) else {}
-        f = Formula(
-            "identity", label, row, r, self.scope.snapshot(), self.section, getattr(left, "tensor", None), indices
-        )
-        f.left, f.right = self.scope.expression(left, indices), self.scope.expression(right, indices)
-        if normal(f.left) == normal(f.right):
+        sides = [self.scope.expression(e, indices) for e in (left, right)]
+        if normal(sides[0]) == normal(sides[1]):
             raise MeaningError(r, "both sides are the same expression")
+        tensor = getattr(left, "tensor", None)
+        f = Formula("identity", label, row, r, self.scope.snapshot(), self.section, tensor, indices, *sides)
         return self.add(f)
+
+    def refuse_if_read(self, left: ast.Entry):
+        """A tensor is defined before a formula reads it, and not anew while a definition in force reads it."""
+        if left.tensor in self.scope.redeclared:
+            others = [d for d in self.scope.definitions.values() if d.tensor != left.tensor]
+            reading = next((d.where for d in others if mentions(d.value, left.tensor)), None)
+        else:
+            mine = (f for f in self.book.formulas if f.section == self.section and f.right is not None)
+            reading = next((f.place for f in mine if mentions(f.right, left.tensor)), None)
+        if reading:
+            raise MeaningError(left, f"{left.tensor} is read at {reading}; define it before that")
 
     def add(self, formula: Formula) -> Formula:
         if formula.boxed and not formula.label:
@@ -445,7 +474,8 @@ class _Reader:
         if scope.is_size(tensor) or tensor in scope.abbreviations or tensor == "L":
             raise MeaningError(node, f"{tensor} cannot be a tensor: it already has a meaning")
         shape = tuple(self.dimension(scope, d) for d in dims)
-        scope.definitions.pop(tensor, None)
+        if tensor in scope.definitions:
+            scope.redeclared[tensor] = None
         scope.shapes[tensor] = shape
         if tensor in self.undeclared:
             row, r, label = self.undeclared.pop(tensor)
@@ -503,7 +533,8 @@ class _Reader:
         self.declare(left, left.text, space.dims)
         if self.scope.shape(left.text) != self.scope.shape(output):
             raise MeaningError(space, f"{left.text} must have the shape of {output}")
-        self.scope.upstream[output] = left.text
+        others = {name: G for name, G in self.scope.upstream.items() if left.text != G}
+        self.scope.upstream = {**others, output: left.text}
         if output in self.scope.definitions:
             self.scope.definitions[output].used = True
 
@@ -561,6 +592,20 @@ def _is_range(r: ast.Relation) -> bool:
 
 def _range_index(r: ast.Relation) -> ast.Name:
     return r.sides[0] if r.signs == ("in",) else r.sides[1]
+
+
+def _axes(page: Page) -> dict[str, None]:
+    """The names that are the length of an axis of some tensor that the page declares."""
+    found = {}
+    for display in page.displays:
+        for row in rows(display):
+            try:
+                statements = parse(row.text)
+            except GrammarError:  # is reported where the row is read
+                continue
+            for _, dims in _declared(statements):
+                found |= {d.text: None for d in dims if isinstance(d, ast.Name)}
+    return found
 
 
 def _declared(statements) -> list[tuple[str, tuple]]:

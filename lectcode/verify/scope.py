@@ -53,6 +53,8 @@ class Scope:
     """The meanings in force at one point of a section."""
 
     minima: dict[str, int | None] = field(default_factory=dict)  # stated: S >= 1; kept from section to section
+    stated: dict[str, None] = field(default_factory=dict)  # the names of which that is said in this section
+    axes: dict[str, None] = field(default_factory=dict)  # names that are the length of an axis on this page
     sizes: dict[str, Symbol] = field(default_factory=dict)
     size_definitions: dict[str, SizeDefinition] = field(default_factory=dict)
     shapes: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Scope:
     functions: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
     abbreviations: dict[str, Abbreviation] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
+    redeclared: dict[str, None] = field(default_factory=dict)  # tensors that may be defined anew
     upstream: dict[str, str] = field(default_factory=dict)  # O -> G: the name of the given derivative by O
 
     def snapshot(self) -> Scope:
@@ -71,25 +74,24 @@ class Scope:
 
     def fresh_section(self) -> Scope:
         """A new section: only what was said about hyperparameters (S >= 1) stays."""
-        return Scope(minima=dict(self.minima))
+        return Scope(minima=dict(self.minima), axes=dict(self.axes))
 
     # --- sizes ---
 
-    def size(self, name: str) -> Symbol:
-        """The symbol of a size; an axis length is at least 1 where nothing else was said."""
+    def size(self, name: str, least: int | None = 1) -> Symbol:
+        """The symbol of a size; where nothing else was said it is an axis length, which is at least 1."""
         if name not in self.sizes:
-            least = self.minima.get(name, 1)
-            kind = (
-                {}
-                if least is None
-                else {"positive": True}
-                if least >= 1
-                else {"nonnegative": True}
-                if least == 0
-                else {}
-            )
+            least = self.minima.get(name, least)
+            kind = {} if least is None or least < 0 else {"positive": True} if least else {"nonnegative": True}
             self.sizes[name] = Symbol(name, integer=True, **kind)
         return self.sizes[name]
+
+    def named_sizes(self) -> dict[str, Symbol]:
+        """The sizes that formulas use, and those of which this section only says something."""
+        all_used = self.snapshot()
+        for name in self.stated:
+            all_used.size(name)
+        return all_used.sizes
 
     def is_size(self, name: str) -> bool:
         """Is the name a size here?"""
@@ -104,11 +106,14 @@ class Scope:
             symbol = self.sizes[name]
             if not (least == 1 and symbol.is_positive):
                 raise MeaningError(None, f"{name} is already in use; say that it is at least {least} before that")
+        if name not in self.stated and self.size_definitions.keys() & {"H_out", "W_out"}:
+            raise MeaningError(None, f"say what {name} is before an output size is given: it may depend on it")
         self.minima[name] = before if least is None else least
+        self.stated[name] = None
 
     def define_size(self, name: str, value: Expr, where: str):
-        """Name = value for sizes; cycles are refused."""
-        symbol = self.size(name)
+        """Name = value for sizes; cycles are refused. A size that is no axis is as small as its value may be."""
+        symbol = self.size(name, 1 if name in self.axes else self.least(value))
         self.size_definitions[name] = SizeDefinition(value, where)
         seen, todo = set(), {symbol}
         while todo:
@@ -120,6 +125,14 @@ class Scope:
                 if t not in seen:
                     seen.add(t)
                     todo.add(t)
+
+    def least(self, value: Expr) -> int | None:
+        """1 or 0 if the value is never below that, by what is known of sizes and of floors t: q t <= p < q t + q."""
+        known, floors = self.facts(), []
+        for t in value.atoms(FloorQuotient):
+            p, q = t.args
+            floors += [normal(p - q * t), normal(q * t + q - 1 - p)]
+        return next((n for n in (1, 0) if known.imply(value - n, floors)), None)
 
     def resolve(self, e: Expr) -> Expr:
         """Write out defined sizes that are polynomials; name a floor by the size that it defines."""

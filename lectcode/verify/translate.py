@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from sympy import Expr, Indexed, Integer, S, Sum, Symbol, Tuple, fraction, together
@@ -27,6 +28,7 @@ from lectcode.verify.expressions import (
     fresh,
     gradient_name,
     normal,
+    plain,
     tensor,
 )
 
@@ -79,19 +81,24 @@ class Translator:
             raise MeaningError(t, f"the tensor {name} needs its indices here")
         raise MeaningError(t, f"unknown name {name}")
 
+    def whole(self, t: ast.Node, parts: list[Expr], e: Expr) -> Expr:
+        """The expression of a node made of parts. None of their entries may cancel: nobody would check its reads."""
+        if lost := set().union(*[x.atoms(Indexed) for x in parts]) - e.atoms(Indexed):
+            raise MeaningError(t, f"{', '.join(sorted(map(str, map(plain, lost))))} cancels here: leave it out")
+        return e
+
     def _add(self, t, env):
-        return sum((sign * self.visit(x, env) for sign, x in t.terms), S.Zero)
+        parts = [sign * self.visit(x, env) for sign, x in t.terms]
+        return self.whole(t, parts, sum(parts, S.Zero))
 
     def _product(self, t, env):
-        out = S.One
-        for x in t.factors:
-            out = out * self.visit(x, env)
-        return out
+        parts = [self.visit(x, env) for x in t.factors]
+        return self.whole(t, parts, prod(parts, start=S.One))
 
     def _quotient(self, t, env):
         p, q = self.visit(t.numerator, env), self.visit(t.denominator, env)
         if isinstance(q, Indexed) or (q.is_positive and not q.has(*TENSORIAL)):
-            return p / q
+            return self.whole(t, [p, q], p / q)
         if self.positive(q):
             return p * Reciprocal(q)
         raise MeaningError(t.denominator, "the denominator is not known to be positive")
@@ -201,8 +208,27 @@ class Translator:
             self.indexed(above, above.tensor, env)
             definition = self.scope.definitions[above.tensor]
             value = definition.at([self.integral(i, env) for i in above.indices])
-            return derivative(value, self.indexed(below, below.tensor, env))
+            return derivative(self.down_to(below.tensor, value), self.indexed(below, below.tensor, env))
         raise MeaningError(t.numerator, "only L or an entry of a tensor can stand above the bar")
+
+    def down_to(self, name: str, value: Expr) -> Expr:
+        """The value with every defined tensor written out that is computed from the tensor ``name``.
+
+        So a derivative follows all ways from one to the other. This ends: a tensor is defined before it is read.
+        """
+        definitions = self.scope.definitions
+        while between := [
+            x for x in value.atoms(Indexed) if (user := x.base.label.name) != name and self.computed_from(name, user)
+        ]:
+            value = value.xreplace({x: definitions[x.base.label.name].at(x.indices) for x in between})
+        return value
+
+    def computed_from(self, name: str, user: str) -> bool:
+        """Do the definitions lead from one tensor to another?"""
+        if user not in self.scope.definitions:
+            return False
+        read = {x.base.label.name for x in self.scope.definitions[user].value.atoms(Indexed)}
+        return name in read or any(self.computed_from(name, x) for x in read)
 
     def _window(self, kind, t, env, *more):
         function, block = t.function, t.argument

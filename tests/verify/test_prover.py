@@ -5,7 +5,7 @@
 import pytest
 
 from lectcode.verify import LatexError, Refuted, prove
-from lectcode.verify.chainrule import contributing, written_out
+from lectcode.verify.chainrule import contributing
 from lectcode.verify.counterexample import counterexample
 from lectcode.verify.errors import Unsupported
 from lectcode.verify.prover import prove_formula
@@ -237,15 +237,6 @@ def test_without_an_output_there_is_no_chain_rule():
     with pytest.raises(Refuted, match="toy-grad is not proved: no output"):
         prove_formula(formula)
     assert counterexample(formula) is None
-
-
-def test_definitions_that_go_round_are_not_written_out():
-    round_ = (
-        Y + Y.replace("Y", "Z") + "$$\n\\mathbf{Y}[e] = \\mathbf{Z}[e]\n$$\n\n$$\n\\mathbf{Z}[e] = \\mathbf{Y}[e]\n$$\n"
-    )
-    formula = read_text(HEAD + round_ + boxed(r"2 \mathbf{Y}[0] = \mathbf{Z}[0]")).formulas[-1]
-    with pytest.raises(Unsupported, match="the definitions do not end"):
-        written_out(formula.scope, formula.left)
 
 
 def identity(equation, before=""):

@@ -20,7 +20,8 @@ def test_one_floor_is_named_by_its_size_two_are_not():
     two = scope_with(r"\lfloor \frac{A}{E} \rfloor + \lfloor \frac{E}{A} \rfloor")
     assert two.resolve(FloorQuotient(A, E)) == FloorQuotient(A, E)
     assert two.resolve(B) == B
-    assert scope_with("A + E").resolve(B) == A + E
+    three = scope_with("A + E")
+    assert three.resolve(three.size("B")) == A + E
 
 
 def test_without_definitions_an_expression_is_multiplied_out():
