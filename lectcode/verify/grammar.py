@@ -9,8 +9,10 @@ letter, an accent ``\tilde{\mathbf{G}}`` (``\hat``, ``\bar``, ``\widetilde``, ``
 window.
 
 *Expressions.* Whole numbers, ``+``, ``-``, products by juxtaposition or ``\cdot`` (``\times`` only separates the axes
-of a shape; there is no ``/``), ``\frac{a}{b}``, powers, ``\lfloor a \rfloor``, ``\lceil a \rceil``, ``a \bmod b``,
-``\max(a, b)`` and ``\min(a, b)`` (also with ``\{ \}``), ``\exp(a)``, ``\log(a)``, parentheses.
+of a shape; there is no ``/``), ``\frac{a}{b}``, powers, ``\lfloor a \rfloor``, ``\lceil a \rceil``, ``\max(a, b)`` and
+``\min(a, b)`` (also with ``\{ \}``), ``\exp(a)``, ``\log(a)``, parentheses. A number does not follow a number, since
+``1 1`` is printed as 11. In ``a \bmod b`` both sides are single factors or stand in parentheses, and so does the whole
+where anything stands beside it: ``H - (2P \bmod S)`` is refused, ``H - ((2P) \bmod S)`` is read.
 
 *Tensors.* ``\mathbf{F}[c_{out}, c_{in}, k_h, k_w]``; slices ``h_{start}:h_{end}`` inside ``f(\mathbf{I}[n, c, a:b,
 c:d])``; ``\partial_{i, j} f(\mathbf{I}[..])`` is the partial derivative of f by entry (i, j) of its window.
@@ -35,7 +37,7 @@ the loss as a formula. Statements of one row are separated by a comma, ``\text{a
 one, continues the row above.
 
 Spacing commands, ``&``, ``\left``, ``\right``, ``\big..`` and ``\displaystyle`` are skipped. Everything else is an
-error.
+error; `HINTS` says of some of it what to write instead.
 """
 
 from __future__ import annotations
@@ -61,10 +63,11 @@ shape: product (TIMES product)*
 set: "\\{" element ("," element)* "\\}" ("^" "{" shape "}")?
 ?element: expression | DOTS -> dots
 
-?expression: signed | expression SIGN term -> add
+?expression: total | power BMOD power -> remainder
+?total: signed | total SIGN term -> add
 ?signed: term | SIGN term -> negate
 ?term: product | product CDOT? sum -> multiply | sum
-?product: power | product CDOT? power -> multiply | product BMOD power -> remainder
+?product: power | product CDOT? power -> multiply
 sum: SUM "_" "{" NAME EQUALS expression "}" "^" argument term
 ?power: atom | atom "^" argument -> power
 ?argument: "{" expression "}" | DIGIT -> number | NAME -> name
@@ -153,12 +156,49 @@ def plain_name(latex: str) -> str:
     return letter + accent + ("_" + subscript if subscript else "") + primes
 
 
+_NEIGHBOURS = r"numbers side by side are printed as one: write one number, or \cdot between them"
+_REMAINDER = r"put parentheses around each side of \bmod, and around the whole beside other terms"
+# What the grammar does not read, and what to write instead: the first that stands where reading stopped is shown.
+HINTS = (
+    (r"\\(?:sum|prod)\s*(?:\\limits|\^|_\{[^{}=]*\}|_[^{])", r"write both ends, the lower one first: \sum_{h=0}^{H-1}"),
+    (r"\\delta_\{[^{},]*\}", r"put a comma between the indices: \delta_{i, j}"),
+    (r"\d*\.\d+", r"write a decimal number as a fraction: \frac{1}{2}"),
+    (r"\*|\\times(?![a-zA-Z])", r"write a product as a b or a \cdot b"),
+    (r"/", r"write a quotient as \frac{a}{b}"),
+    (r"\\neq?(?![a-zA-Z])", r"write 1 - \mathbf{1}_{a = b} for the indicator of this"),
+    (r"\\leqslant", r"write \leq"),
+    (r"\\geqslant", r"write \geq"),
+    (r"\\p?mod(?![a-zA-Z])", r"write a \bmod b"),
+    (r"\\bmod(?![a-zA-Z])", _REMAINDER),
+    (r"\\(?:tag|label)(?![a-zA-Z])", "write the label after the closing dollars: $$ (label)"),
+    (r"\\(?:bm|pmb)(?![a-zA-Z])", r"write \mathbf{..}"),
+    (
+        r"\\forall|\\text\{\s*for (?:all|each|every)\s*\}",
+        r"write \text{for} in place of a comma, then the range of the index",
+    ),
+    (r"_", r"a subscript is one word; an entry is written \mathbf{X}[h + j]"),
+)
+
+
 class GrammarError(Exception):
     """A formula outside the grammar: the character at which reading stopped, and what stood there."""
 
     def __init__(self, message: str, offset: int, token: str):
         self.message, self.offset, self.token = message, offset, token
         super().__init__(message)
+
+
+def _not_understood(offset: int, token: str, hint: str) -> GrammarError:
+    return GrammarError("not understood here" + (f": {hint}" if hint else ""), offset, token)
+
+
+def _explained(text: str, offset: int, token: str) -> GrammarError:
+    """The error at an offset, with the hint that fits."""
+    for pattern, hint in HINTS:
+        for found in re.finditer(pattern, text):
+            if found.start() <= offset < found.end():
+                return _not_understood(found.start(), found.group(), hint)
+    return _not_understood(offset, token, "")
 
 
 def _span(meta):
@@ -297,6 +337,20 @@ class _Builder(Transformer):
         return ast.Slice(c[0], c[2], **_span(meta))
 
 
+class _NumbersApart:
+    r"""Stands between lexer and parser and refuses a number after a number; only the two of \frac12 print apart."""
+
+    always_accept = ()
+
+    def process(self, stream):
+        before = last = None
+        for token in stream:
+            if {last, token.type} <= {"NUMBER", "DIGIT"} and before != "FRACTION":
+                raise _not_understood(token.start_pos, str(token), _NEIGHBOURS)
+            before, last = last, token.type
+            yield token
+
+
 @cache
 def _parser() -> Lark:
     # (A plain replacement: the grammar's own text is full of braces.)
@@ -305,6 +359,7 @@ def _parser() -> Lark:
         parser="lalr",
         propagate_positions=True,
         maybe_placeholders=False,
+        postlex=_NumbersApart(),
     )
 
 
@@ -314,15 +369,16 @@ def parse(text: str) -> tuple[ast.Node, ...]:
     try:
         return _Builder().transform(_parser().parse(text))
     except UnexpectedToken as problem:
-        token = str(problem.token)
-        offset = problem.token.start_pos if problem.token.start_pos is not None else len(text)
         if problem.token.type == "$END":
             raise GrammarError("the formula ends too early", len(text.rstrip()), "") from None
-        raise GrammarError("not understood here", offset, token) from None
+        offset, token = problem.token.start_pos, str(problem.token)
+        before = problem.interactive_parser.parser_state.value_stack[-2:]
+        if any(getattr(x, "type", None) == "BMOD" for x in before):
+            raise _not_understood(offset, token, _REMAINDER) from None
+        raise _explained(text, offset, token) from None
     except UnexpectedCharacters as problem:
-        offset = problem.pos_in_stream
-        token = re.match(r"\\[a-zA-Z]+(?:\{[a-zA-Z]*\})?|.", text[offset:], re.S)
-        raise GrammarError("not understood here", offset, token.group() if token else "") from None
+        token = re.compile(r"\\[a-zA-Z]+(?:\{[a-zA-Z]*\})?|.", re.S).match(text, problem.pos_in_stream).group()
+        raise _explained(text, problem.pos_in_stream, token) from None
     except VisitError as problem:
         raise problem.orig_exc from None
 

@@ -10,6 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _SIDES = ((("P_top", "P_bottom"), ("P_t", "P_b")), (("P_left", "P_right"), ("P_l", "P_r")))
+_SETTINGS = {letter + axis for letter in "KSPD" for axis in ("", "_h", "_w")}
+_SETTINGS |= {side for axis in _SIDES for names in axis for side in names}
+OUTPUT_SIZES = ("H_out", "W_out")
+
+
+def is_setting(name: str) -> bool:
+    """Does the name say how a window slides?"""
+    return name in _SETTINGS
 
 
 def along(sizes: Mapping, letter: str, axis: int, default=None):

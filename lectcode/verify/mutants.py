@@ -26,6 +26,7 @@ from lectcode.verify.bounds import available, check_bounds
 from lectcode.verify.errors import LatexError, VerificationError
 from lectcode.verify.grammar import parse, plain_name, tokens
 from lectcode.verify.latex import latex_name
+from lectcode.verify.letters import OUTPUT_SIZES
 from lectcode.verify.oracle import Oracle
 from lectcode.verify.prover import prove_size, residue
 from lectcode.verify.reader import Book, Formula, Section, read_section
@@ -161,12 +162,12 @@ def _node_changes(text: str, node: ast.Node):
             if isinstance(f, _FACTORS):
                 kind = "indicator" if isinstance(f, (ast.Indicator, ast.Kronecker)) else "factor"
                 yield kind, f.start, f.end, "1"
-                yield kind, f.start, f.end, f"2 {text[f.start : f.end]}"
+                yield kind, f.start, f.end, rf"2 \cdot {text[f.start : f.end]}"
                 yield kind, f.start, f.end, f"(-{text[f.start : f.end]})"
     if isinstance(node, ast.Add) and len(node.terms) > 1:
         for _, t in node.terms:
             yield "term", t.start, t.end, "0"
-            more = f"2 {text[t.start : t.end]}" if not isinstance(t, ast.Number) else f"{t.value + 2}"
+            more = rf"2 \cdot {text[t.start : t.end]}" if not isinstance(t, ast.Number) else f"{t.value + 2}"
             yield "term", t.start, t.end, more
     if isinstance(node, ast.Entry):
         for a, b in zip(node.indices, node.indices[1:], strict=False):
@@ -225,7 +226,7 @@ def verdict(book: Book, mutant: Mutant) -> str:
         for f in touched if claimed else changed.formulas:
             if f.kind in ("gradient", "identity") and residue(f)[0]:
                 return "proof"
-            if f.kind == "size" and f.tensor in ("H_out", "W_out"):
+            if f.kind == "size" and f.tensor in OUTPUT_SIZES:
                 prove_size(f)
     except VerificationError:
         return "proof"

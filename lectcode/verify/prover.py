@@ -22,7 +22,7 @@ from lectcode.verify.difference import difference
 from lectcode.verify.errors import LatexError, Refuted, Unsupported
 from lectcode.verify.expressions import fresh
 from lectcode.verify.facts import Facts
-from lectcode.verify.letters import along, pads
+from lectcode.verify.letters import OUTPUT_SIZES, along, pads
 from lectcode.verify.normalform import Term
 from lectcode.verify.reader import Book, Formula, read_text
 
@@ -80,10 +80,9 @@ def prove_size(formula: Formula) -> Proof:
     padding. All letters of which the section says something count, so a formula cannot forget one.
     """
     scope, name = formula.scope, formula.tensor
-    axis = {"H_out": 0, "W_out": 1}.get(name)
-    if axis is None:
+    if name not in OUTPUT_SIZES:
         raise Refuted(f"{formula.place}: {name} is a size of which nothing is known that could be proved")
-    sizes = scope.named_sizes()
+    axis, sizes = OUTPUT_SIZES.index(name), scope.named_sizes()
     try:
         K, S_, D = along(sizes, "K", axis), along(sizes, "S", axis, S.One), along(sizes, "D", axis, S.One)
         (before, after), H = pads(sizes, axis) if any(n[0] == "P" for n in sizes) else (0, 0), sizes["HW"[axis]]

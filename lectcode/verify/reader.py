@@ -27,6 +27,7 @@ from lectcode.verify.chainrule import mentions
 from lectcode.verify.errors import LatexError, MeaningError, Place, Unsupported, VerificationError
 from lectcode.verify.expressions import FloorQuotient, normal
 from lectcode.verify.grammar import GrammarError, parse
+from lectcode.verify.letters import OUTPUT_SIZES, is_setting
 from lectcode.verify.rows import Row, rows
 from lectcode.verify.scope import Abbreviation, Definition, Scope
 from lectcode.verify.sources import Display, Page, contents, cut, read_page
@@ -265,6 +266,12 @@ class _Reader:
             if name not in self.scope.sizes:
                 where = mine[0].place if mine else Place(self.book.sections[-1].displays[0].file, 1)
                 raise LatexError(where, f"the section that begins here says something of {name}, but nothing uses it")
+        for f in mine:
+            if f.kind == "size" and f.tensor in OUTPUT_SIZES:
+                known = f.scope.named_sizes()
+                for name in self.scope.sizes:
+                    if is_setting(name) and name not in known:
+                        raise f.error(f"{name} appears later in this section; say what it is before {f.tensor}")
         for name, a in self.scope.abbreviations.items():
             if not a.used:
                 raise next(f for f in mine if f.kind == "abbreviation" and f.tensor == name).error(

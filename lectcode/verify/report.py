@@ -15,6 +15,7 @@ from pathlib import Path
 from lectcode.verify.bounds import Bounds, available, check_bounds
 from lectcode.verify.errors import Refuted, VerificationError
 from lectcode.verify.identities import prove_all
+from lectcode.verify.letters import OUTPUT_SIZES
 from lectcode.verify.oracle import Oracle, Run
 from lectcode.verify.prover import Proof, prove_formula
 from lectcode.verify.reader import Book, Formula, read_book
@@ -96,7 +97,7 @@ class Table:
 
 def claims_something(f: Formula) -> bool:
     """Is there anything to prove? A definition is what proofs start from; an auxiliary size is one as well."""
-    return f.kind in ("gradient", "identity") or (f.kind == "size" and f.tensor in ("H_out", "W_out"))
+    return f.kind in ("gradient", "identity") or (f.kind == "size" and f.tensor in OUTPUT_SIZES)
 
 
 def verify_formula(oracle: Oracle, formula: Formula, with_bounds: bool = True) -> Row:

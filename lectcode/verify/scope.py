@@ -106,8 +106,6 @@ class Scope:
             symbol = self.sizes[name]
             if not (least == 1 and symbol.is_positive):
                 raise MeaningError(None, f"{name} is already in use; say that it is at least {least} before that")
-        if name not in self.stated and self.size_definitions.keys() & {"H_out", "W_out"}:
-            raise MeaningError(None, f"say what {name} is before an output size is given: it may depend on it")
         self.minima[name] = before if least is None else least
         self.stated[name] = None
 

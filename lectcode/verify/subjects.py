@@ -18,12 +18,11 @@ import numpy as np
 import lectcode
 from lectcode import nn, reference
 from lectcode.kernels import ALGORITHMS
-from lectcode.verify.letters import along, padding, pads, pair
+from lectcode.verify.letters import OUTPUT_SIZES, along, padding, pads, pair
 from lectcode.verify.world import jitted, pooling_derivative, pooling_function
 
 Numbers = dict[str, int]
 Arrays = Mapping[str, np.ndarray]
-_OUT = ("H_out", "W_out")
 FAMILIES = (  # the longer ones first
     "max-pool",
     "avg-pool-border",
@@ -58,7 +57,7 @@ def subjects(label: str | None, quantity: str) -> list[Subject]:
     layer = family(label)
     if quantity == "I_pad" and layer:
         layer = "conv"
-    if quantity in ("H_out", "W_out"):
+    if quantity in OUTPUT_SIZES:
         return [s for s in _ALL if s.quantity == quantity] if layer else []
     return [s for s in _ALL if s.family == layer and s.quantity == quantity]
 
@@ -272,7 +271,7 @@ def fits(layer: str | None, sizes: Numbers) -> bool:
 def _every_window_meets_the_input(sizes: Numbers, axis: int) -> bool:
     K, S, D = along(sizes, "K", axis), along(sizes, "S", axis, 1), along(sizes, "D", axis, 1)
     before, after = pads(sizes, axis)
-    count = sizes.get(_OUT[axis], 0)  # a page may leave the number of windows unnamed
+    count = sizes.get(OUTPUT_SIZES[axis], 0)  # a page may leave the number of windows unnamed
     inside = (reference.taps(sizes["HW"[axis]], h, K, S, before, D) for h in range(count))
     return max(before, after) < (K - 1) * D + 1 and all(inside)
 
@@ -329,7 +328,7 @@ def _subjects() -> list[Subject]:
     for number, quantity in enumerate("rea"):
         found.append(Subject("reference.receptive_field", "receptive-field", quantity, _field(number), True))
     found += _network_subjects()
-    for axis, quantity in enumerate(("H_out", "W_out")):
+    for axis, quantity in enumerate(OUTPUT_SIZES):
         found += [
             Subject("reference.output_size", "", quantity, _size(reference.output_size, axis), True),
             Subject("output_size", "", quantity, _size(lectcode.output_size, axis)),

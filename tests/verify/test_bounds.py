@@ -51,7 +51,7 @@ def test_a_read_outside_is_refuted_by_a_model(altered, page, label, old, new):
         (r"\prod_{a=0}^{A-1} \mathbf{O}[a]", 1, r"\prod_{a=0}^{A} \mathbf{O}[a]"),
         (r"\mathbf{V}[\lfloor \frac{e}{A} \rfloor]^2", 1, r"\mathbf{V}[\lfloor \frac{e}{A} \rfloor + 1]"),
         (
-            r"\mathbf{V}[e - e \bmod A + \lfloor \frac{e}{A} \rfloor - \lfloor \frac{e}{A} \rfloor]",
+            r"\mathbf{V}[e - (e \bmod A) + \lfloor \frac{e}{A} \rfloor - \lfloor \frac{e}{A} \rfloor]",
             1,
             r"\mathbf{V}[e + \lfloor \frac{e}{A} \rfloor]",
         ),

@@ -24,6 +24,16 @@ READ = [
     (r"\max\left(h, S\right)", (ast.Extremum("max", (h, S)),)),
     (r"\min\{h, S\}", (ast.Extremum("min", (h, S)),)),
     (r"H \bmod S", (ast.Remainder(H, S),)),
+    (r"8 \bmod 3", (ast.Remainder(ast.Number(8), ast.Number(3)),)),
+    (r"(H - P) \bmod S", (ast.Remainder(ast.Product((ast.Add(((1, H), (-1, P))),)), S),)),
+    (r"H \bmod (2S)", (ast.Remainder(H, ast.Product((ast.Number(2), S))),)),
+    (r"P + (H \bmod S)", (ast.Add(((1, P), (1, ast.Remainder(H, S)))),)),
+    (r"2 (H \bmod S)", (ast.Product((ast.Number(2), ast.Remainder(H, S))),)),
+    (r"\mathbf{I}[h \bmod S, N]", (ast.Entry("I", (ast.Remainder(h, S), N)),)),
+    (r"\mathbf{1}_{h \bmod S = 0}", (ast.Indicator(ast.Condition(relation(ast.Remainder(h, S), "=", ast.Number(0)))),)),
+    (r"\frac12", (ast.Quotient(ast.Number(1), ast.Number(2)),)),
+    (r"2 \cdot 5", (ast.Product((ast.Number(2), ast.Number(5))),)),
+    (r"2 (5)", (ast.Product((ast.Number(2), ast.Number(5))),)),
     (r"K^2", (ast.Power(ast.Name("K"), ast.Number(2)),)),
     (r"\mathbf{I}[h, h + 1]", (ast.Entry("I", (h, ast.Add(((1, h), (1, ast.Number(1)))))),)),
     (r"\mathbf{I}_{pad}[h]", (ast.Entry("I_pad", (h,)),)),
@@ -67,19 +77,15 @@ def test_reads(latex, tree):
 
 
 REFUSED = [  # formula, the token at which reading stops, its offset
-    (r"h * S", "*", 2),
-    (r"h / S", "/", 2),
     (r"\sin(h)", r"\sin", 0),
-    (r"\sum_{h} h", "}", 7),
     (r"\mathbf{I}[h", "", 12),
     (r"\frac{h}", "", 8),
     (r"h + ", "", 3),
-    (r"0.5 h", "5", 2),
-    (r"\delta_{hS}", "}", 10),
     (r"\begin{cases} h & \text{if } h < S \end{cases}", r"\begin{cases}", 0),
     (r"\int h", r"\int", 0),
-    (r"N \times H", r"\times", 2),
     (r"{h}", "{", 0),
+    (r"\frac123", "23", 6),
+    (r"\mathbf{1}_{h \star S}", r"\star", 14),
 ]
 
 
@@ -88,6 +94,72 @@ def test_refuses_and_points_at_the_token(latex, token, offset):
     with pytest.raises(GrammarError) as problem:
         parse(latex)
     assert (problem.value.token, problem.value.offset) == (token, offset)
+
+
+ONE_NUMBER = "numbers side by side are printed as one"
+REMAINDER = r"put parentheses around each side of \bmod"
+ENDS = r"write both ends, the lower one first: \sum_{h=0}^{H-1}"
+EXPLAINED = [  # formula, the token at which the error points, what it says
+    (r"1 1 \mathbf{I}[h]", "1", ONE_NUMBER),
+    (r"\frac{2 5}{10 K^2}", "5", ONE_NUMBER),
+    (r"2\,5", "5", ONE_NUMBER),
+    (r"2 & 5", "5", ONE_NUMBER),
+    ("2\n5", "5", ONE_NUMBER),
+    (r"2 \quad 15", "15", ONE_NUMBER),
+    (r"\mathbf{I}[1 0]", "0", ONE_NUMBER),
+    (r"2^10", "0", ONE_NUMBER),
+    (r"\frac12 3", "3", ONE_NUMBER),
+    (r"H \bmod 2 S", "S", REMAINDER),
+    (r"H \bmod S h", "h", REMAINDER),
+    (r"H \bmod S + 1", "+", REMAINDER),
+    (r"H \bmod S \cdot h", r"\cdot", REMAINDER),
+    (r"H \bmod S \bmod h", r"\bmod", REMAINDER),
+    (r"H \bmod -S", "-", REMAINDER),
+    (r"2 H \bmod S", r"\bmod", REMAINDER),
+    (r"H + 2P - K_h \bmod S", r"\bmod", REMAINDER),
+    (r"-H \bmod S", r"\bmod", REMAINDER),
+    (r"\sum_{h=0}^{H} h \bmod S", r"\bmod", REMAINDER),
+    (r"H \pmod S", r"\pmod", r"write a \bmod b"),
+    (r"H \mod S", r"\mod", r"write a \bmod b"),
+    (r"\sum^{H}_{h=0} h", r"\sum^", ENDS),
+    (r"\sum\limits_{h=0}^{H} h", r"\sum\limits", ENDS),
+    (r"\sum_{h} h", r"\sum_{h}", ENDS),
+    (r"\prod_h h", r"\prod_h", ENDS),
+    (r"N \times H", r"\times", r"write a product as a b or a \cdot b"),
+    (r"h * S", "*", r"write a product as a b or a \cdot b"),
+    (r"h / S", "/", r"write a quotient as \frac{a}{b}"),
+    (r"0.5 h", "0.5", r"write a decimal number as a fraction: \frac{1}{2}"),
+    (r"h \neq S", r"\neq", r"write 1 - \mathbf{1}_{a = b} for the indicator of this"),
+    (r"h \leqslant S", r"\leqslant", r"write \leq"),
+    (r"h \geqslant S", r"\geqslant", r"write \geq"),
+    (r"\delta_{hS}", r"\delta_{hS}", r"put a comma between the indices: \delta_{i, j}"),
+    (r"h = S \tag{1}", r"\tag", "write the label after the closing dollars: $$ (label)"),
+    (r"\bm{I}[h]", r"\bm", r"write \mathbf{..}"),
+    (
+        r"h = S \text{ for all } N",
+        r"\text{ for all }",
+        r"write \text{for} in place of a comma, then the range of the index",
+    ),
+    (r"\mathbf{I}_{h+S}", "_", r"a subscript is one word; an entry is written \mathbf{X}[h + j]"),
+]
+
+
+@pytest.mark.parametrize(("latex", "token", "hint"), EXPLAINED, ids=[e[0] for e in EXPLAINED])
+def test_says_what_to_write_instead(latex, token, hint):
+    with pytest.raises(GrammarError) as problem:
+        parse(latex)
+    assert problem.value.message.startswith(f"not understood here: {hint}")
+    assert problem.value.token == token
+    assert latex[problem.value.offset :].startswith(token)
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [r"1 - \mathbf{1}_{h = S}", r"h \leq S", r"\delta_{i, j}", r"\frac{1}{2} h", r"\mathbf{X}[h + j]",
+     r"\sum_{h=0}^{H-1} h", r"h = S \quad \text{for} \quad 0 \leq h < S", r"2^{10}"],
+)  # fmt: skip
+def test_reads_what_it_advises(latex):
+    assert parse(latex)
 
 
 NAMES = [

@@ -68,7 +68,7 @@ def test_a_setting_that_nothing_uses_is_refused():
 def test_a_setting_is_stated_before_the_size_that_it_changes():
     late = LAYER.replace("VALUE", VALUE.replace(" + 2P", "")).replace("STATED", r"S, D & \geq 1")
     late = late.replace(r"\mathbf{O} & \in", "P & \\geq 0 \\\\\n\\mathbf{O} & \\in")
-    with pytest.raises(LatexError, match="say what P is before an output size is given"):
+    with pytest.raises(LatexError, match="P appears later in this section; say what it is before H_out"):
         read_text(late)
 
 
