@@ -1,11 +1,12 @@
 """Turn a formula into a loop nest over exact integers: one loop per index, one per sum, nothing clever.
 
-Where exp or log occur there is no exact arithmetic, and the same loops run in float64.
+Where exp or log occur there is no exact arithmetic, and the same loops run in float64. Where the size or sign of an
+entry is asked for, they run on both kinds of numbers.
 
 Every tensor read is checked against the tensor's shape and raises IndexError outside of it (NumPy would wrap a
-negative index); a factor is read only where the indicators beside it hold; a division that leaves a remainder raises
-ArithmeticError. The loop nest is the oracle for the kernels, so it takes the formula as it was read, not its normal
-form.
+negative index); a factor is read only where the indicators beside it hold; a division that leaves a remainder and a
+whole number of 2^53 or more raise ArithmeticError. The loop nest is the oracle for the kernels, so it takes the formula
+as it was read, not its normal form.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from lectcode.verify.expressions import (
     WindowPartial,
 )
 
+# Whole numbers below this are exact in float64, as the kernels compute. Those of 64 bits begin again at 2^64: without a
+# limit, a wrong summand that 2^64 divides would vanish.
+_EXACT = 2**53
 _CONDITIONS = (AtLeastZero, IsZero, IsPositive, Divides, KroneckerDelta)
 _ELEMENTARY = {Exponential: "_exp", Logarithm: "_log"}
 _SIGNS = {"'": "_prime", "~": "_tilde", "^": "_hat", "-": "_bar", "∂": "d_"}
@@ -89,6 +93,12 @@ class Writer:
         """Write one line."""
         self.lines.append("    " * depth + line)
 
+    def expect_exact(self, size: str, d: int):
+        """Stop at a whole number that is too large; ``size`` is a float where the number may not fit into 64 bits."""
+        if not self.real:
+            self.put(d, f"if not -{_EXACT} < {size} < {_EXACT}:")
+            self.put(d + 1, "raise ArithmeticError('a number is too large to be exact')")
+
     def value(self, e: Expr, d: int) -> str:
         """Write what has to come first at depth d; return a Python expression for e."""
         if isinstance(e, Sum):
@@ -122,9 +132,13 @@ class Writer:
             self.sizes[e.name] = None
             return identifier(e.name)
         if e.is_Integer:
+            if abs(e) >= _EXACT:
+                raise Unsupported(f"the number {e} is too large for a loop nest")
             return str(e) if e >= 0 else f"({e})"
         if isinstance(e, Pow) and e.exp.is_Integer and e.exp > 0:
-            return f"({self.value(e.base, d)})**{e.exp}"
+            base = self.value(e.base, d)
+            self.expect_exact(f"float({base})**{e.exp}", d)
+            return f"({base})**{e.exp}"
         if e.is_Rational or isinstance(e, Pow):
             return self.product(e, d)
         raise Unsupported(f"{type(e).__name__} in a loop nest: {e}")
@@ -140,6 +154,7 @@ class Writer:
             d += 1
         inner = self.value(e.function, d)
         self.put(d, f"{total} += {inner}")
+        self.expect_exact(total, d)
         return total
 
     def product_over(self, e: ProductOver, d: int) -> str:
@@ -151,6 +166,7 @@ class Writer:
         self.names[i] = self.new(re.sub(r"\W", "", i.name))
         self.put(d, f"for {self.names[i]} in range({a}, {b} + 1):")
         inner = self.value(body, d + 1)
+        self.expect_exact(f"1.0 * {total} * {inner}", d + 1)
         self.put(d + 1, f"{total} *= {inner}")
         return total
 
@@ -176,10 +192,14 @@ class Writer:
             for c in conditions:
                 self.put(d, f"if {self.condition(c, d)}:")
                 d += 1
-        self.put(d, f"{result} = " + (" * ".join([self.value(a, d) for a in above]) or "1"))
+        values = [self.value(a, d) for a in above] or ["1"]
+        self.expect_exact(" * ".join(["1.0", *values]), d)
+        self.put(d, f"{result} = " + " * ".join(values))
         if below:
             divisor = self.new("divisor")
-            self.put(d, f"{divisor} = " + " * ".join([self.value(a, d) for a in below]))
+            values = [self.value(a, d) for a in below]
+            self.expect_exact(" * ".join(["1.0", *values]), d)
+            self.put(d, f"{divisor} = " + " * ".join(values))
             if self.real:
                 self.put(d, f"{result} = {result} / {divisor}")
                 return result
@@ -250,6 +270,11 @@ class Writer:
 def real_valued(e: Expr) -> bool:
     """Does the expression leave the whole numbers (and fractions) by exp, log or a real division?"""
     return e.has(Exponential, Logarithm, Reciprocal)
+
+
+def asks_for_signs(e: Expr) -> bool:
+    """Does the expression compare real numbers? On whole numbers alone, x > 0 and 2 x > 1 are the same."""
+    return e.has(IsPositive)
 
 
 @lru_cache(maxsize=512)

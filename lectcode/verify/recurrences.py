@@ -4,10 +4,10 @@ A closed form over the depth j adds or multiplies what each layer contributes:
 
     X[j] = c + sum_{i=0}^{j-1} t(i)          or          X[j] = prod_{m=0}^{j-1} t(m).
 
-Then X[0] is c, or 1, since an empty sum is 0 and an empty product 1. One more layer adds exactly t(j), or multiplies by
-it: the *residual* X[j+1] - X[j], or X[j+1] / X[j]. By induction the two decide the closed form at every depth, whatever
-the lists hold. The residual must be what the recurrence says. A product of earlier layers in it is recognised by the
-closed form that the page prints for it.
+Then X[0] is c, or 1, since an empty sum is 0 and an empty product 1. Neither c nor t may contain j. So one more layer
+adds exactly t(j), or multiplies by it: the *residual* X[j+1] - X[j], or X[j+1] / X[j]. By induction the two decide the
+closed form at every depth, whatever the lists hold. The residual must be what the recurrence says. A product of earlier
+layers in it is recognised by the closed form that the page prints for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sympy import Expr, S, Sum, Symbol, expand
 
 from lectcode.verify import syntax as ast
 from lectcode.verify.errors import LatexError, Refuted
-from lectcode.verify.expressions import ProductOver, normal, tensor
+from lectcode.verify.expressions import ProductOver, normal, plain, tensor
 from lectcode.verify.grammar import parse
 from lectcode.verify.reader import Formula
 from lectcode.verify.report import Table, open_book
@@ -66,6 +66,7 @@ def residual(formula: Formula) -> tuple[Expr, Expr, bool]:
     if isinstance(formula.right, ProductOver):
         term, m, low, high = formula.right.args
         _expect_all_layers_before(formula, low, high)
+        _expect_the_same_at_every_depth(formula, m, term)
         return S.One, term.xreplace({m: j}), True
     first = increment = S.Zero
     for part in formula.right.as_ordered_terms():
@@ -75,6 +76,7 @@ def residual(formula: Formula) -> tuple[Expr, Expr, bool]:
             continue
         ((i, low, high),) = sums.limits
         _expect_all_layers_before(formula, low, high)
+        _expect_the_same_at_every_depth(formula, i, factor * sums.function)
         increment += factor * sums.function.xreplace({i: j})
     if first.has(j):
         raise Refuted(f"{formula.place}: {formula.name} depends on the depth outside its sums")
@@ -85,7 +87,17 @@ def _expect_all_layers_before(formula: Formula, low: Expr, high: Expr):
     """A sum or product has to run over the layers 0 to j - 1."""
     (j,) = formula.indices.values()
     if low != 0 or normal(high - j + 1) != 0:
-        raise Refuted(f"{formula.place}: {formula.name} does not run over the layers 0, .., {j} - 1")
+        raise Refuted(f"{formula.place}: {formula.name} does not run over the layers 0, .., {plain(j)} - 1")
+
+
+def _expect_the_same_at_every_depth(formula: Formula, i: Symbol, part: Expr):
+    """What layer i contributes must not know the depth: else one more layer also changes what the others contribute."""
+    (j,) = formula.indices.values()
+    if part.has(j):
+        raise Refuted(
+            f"{formula.place}: what layer {plain(i)} contributes to {formula.name} depends on the depth {plain(j)}, so "
+            f"one more layer also changes the earlier ones: {plain(part)}"
+        )
 
 
 def _right_side(formula: Formula, recurrence: str, name: str) -> Expr:

@@ -12,9 +12,17 @@ from sympy import Expr, Pow, Rational
 from lectcode.verify.cases import SCALE, random_tensor, shape_of
 from lectcode.verify.chainrule import chain_rule
 from lectcode.verify.expressions import fresh
-from lectcode.verify.loopnest import LoopNest, loop_nest, real_valued
+from lectcode.verify.loopnest import LoopNest, asks_for_signs, loop_nest, real_valued
 from lectcode.verify.reader import Formula
 from lectcode.verify.scope import Scope
+
+# Some random entries are -9 to 9 times one of these, so that a wrong threshold lies between two entries. The real ones
+# are powers of 2, and so large only that sums of products of two are exact in float64.
+_LARGE = 101
+_SMALL_REAL = 2.0**-15
+_LARGE_REAL = 2.0**16
+_LARGE_EXPONENT = 9.25  # exp of nine times this is not too large
+_LARGEST = 2**22  # what the pooling function may get: what it gives is then below 2^53
 
 
 def pooling_function(window):
@@ -59,10 +67,15 @@ def differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return ~(np.abs(a - b) <= 1e-9 * np.maximum(1, np.abs(b)))
 
 
-def real(formula: Formula) -> bool:
-    """Does a formula, or a definition that it may use, need real numbers?"""
-    values = [formula.right, *(d.value for d in formula.scope.definitions.values())]
-    return any(real_valued(e) for e in values if e is not None)
+def real(formula: Formula) -> float:
+    """How many of the worlds of a formula have to be real, as a share, by it and the definitions that it may use.
+
+    All where exp or log occur. Half where it asks for the size or sign of an entry: on whole numbers alone, wrong
+    thresholds between two of them pass, and on real numbers alone, faults below a rounding error.
+    """
+    values = [formula.left, formula.right, *(d.value for d in formula.scope.definitions.values())]
+    values = [e for e in values if e is not None]
+    return 1 if any(map(real_valued, values)) else 0.5 if any(map(asks_for_signs, values)) else 0
 
 
 class World:
@@ -70,9 +83,10 @@ class World:
     random.
 
     ``gradient`` gives the loop nest of dL/dX; by default it is the chain rule. ``given`` may supply tensors that are
-    not random
-    (positions of maxima). If anything divides, all random numbers are multiples of 3600, so that averages stay whole.
-    In a ``real`` world they are quarters in float64.
+    not random (positions of maxima). ``real`` is the share of worlds with real numbers: quarters, in float64. The
+    others have whole numbers; if anything divides, multiples of 3600, so that averages stay whole.
+
+    Worlds with an even ``seed`` also have some much larger entries, or much smaller ones.
     """
 
     def __init__(
@@ -84,10 +98,14 @@ class World:
         scaled: bool,
         gradient: Callable[[str], LoopNest] | None = None,
         given: Callable[[World, str], np.ndarray | None] | None = None,
-        real: bool = False,
+        real: float = 0,
     ):
-        self.scope, self.sizes, self.compiled = scope, sizes, compiled
-        self.seed, self.scale, self.real = seed, SCALE if scaled else 1, real
+        self.scope, self.sizes, self.seed, self.compiled = scope, sizes, seed, compiled
+        # Half of them are 1, 2, 5, 6, ..: odd and even seeds.
+        self.real = (seed - 1) % 4 < 4 * real
+        self.unit = 0.25 if self.real else SCALE if scaled else 1
+        large = _LARGE_EXPONENT if real == 1 else _LARGE_REAL
+        self.rare = (_SMALL_REAL, large)[seed // 4 % 2] if self.real else _LARGE * self.unit
         self.gradient, self.given = gradient or self.by_chain_rule, given
         self.known: dict[str, np.ndarray] = {}
 
@@ -108,7 +126,12 @@ class World:
             return given
         # Each tensor has numbers of its own, whatever was asked for before.
         rng = np.random.default_rng([self.seed, *name.encode()])
-        return random_tensor(scope, name, self.sizes, rng, 0.25 if self.real else self.scale)
+        numbers = random_tensor(scope, name, self.sizes, rng)
+        if name in scope.integer_ranges:
+            return numbers
+        if self.seed % 2:
+            return numbers * self.unit
+        return numbers * rng.choice([self.unit] * 6 + [self.rare], numbers.shape)
 
     def nest(self, e: Expr, indices, shape) -> LoopNest:
         """The loop nest of an expression."""
@@ -124,7 +147,10 @@ class World:
         shape = shape_of(self.scope, tensor, self.sizes) if tensor else ()
         out = np.zeros(shape, np.float64 if self.real else np.int64)
         functions = {n: jitted(FUNCTIONS[n]) if self.compiled else FUNCTIONS[n] for n in nest.functions}
-        return nest(out, {t: self[t] for t in nest.tensors}, self.sizes, functions)
+        tensors = {t: self[t] for t in nest.tensors}
+        if functions and not self.real and any(np.abs(x).max(initial=0) > _LARGEST for x in tensors.values()):
+            raise ArithmeticError("a number is too large for the pooling function")
+        return nest(out, tensors, self.sizes, functions)
 
     def value(self, formula: Formula, e: Expr) -> np.ndarray:
         """The values of an expression over the indices of a formula."""

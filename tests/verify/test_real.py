@@ -5,6 +5,7 @@
 import math
 import random
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ from lectcode.verify.mutants import changes, mutants, verdict
 from lectcode.verify.oracle import Oracle
 from lectcode.verify.prover import prove_formula
 from lectcode.verify.reader import read_text
-from lectcode.verify.world import differ
+from lectcode.verify.scope import Scope
+from lectcode.verify.world import World, differ, real
 
 SHAPES = r"""
 $$
@@ -73,7 +75,7 @@ def test_the_softmax_cross_entropy():
     ],
 )
 def test_correct_rewritings_are_proved(right):
-    assert prove(DEFINITIONS, LEFT + right + r" + 0 \cdot \mathbf{Y}[n, c]")
+    assert prove(DEFINITIONS, LEFT + right)
 
 
 WRONG = {
@@ -81,15 +83,15 @@ WRONG = {
     "plus": RIGHT.replace(" - ", " + "),
     "without the right class": r"\frac{1}{N} \mathbf{Y}[n, c]",
     "of the right class": RIGHT.replace("n, c]", r"n, \mathbf{t}[n]]"),
-    "not divided": RIGHT.replace(r"\mathbf{Y}[n, c]", r"\exp(\mathbf{O}[n, c]) + 0 \mathbf{Y}[n, c]"),
+    "not divided": RIGHT.replace(r"\mathbf{Y}[n, c]", r"\exp(\mathbf{O}[n, c])"),
     "over the batch": RIGHT.replace(
         r"\mathbf{Y}[n, c]",
-        r"\frac{\exp(\mathbf{O}[n, c])}{\sum_{m=0}^{N-1} \exp(\mathbf{O}[m, c])} + 0 \mathbf{Y}[n, c]",
+        r"\frac{\exp(\mathbf{O}[n, c])}{\sum_{m=0}^{N-1} \exp(\mathbf{O}[m, c])}",
     ),
     "of another picture": RIGHT.replace(r"\mathbf{Y}[n, c]", r"\mathbf{Y}[N - 1 - n, c]"),
     "the inverse": RIGHT.replace(
         r"\mathbf{Y}[n, c]",
-        r"\frac{\sum_{j=0}^{C-1} \exp(\mathbf{O}[n, j])}{\exp(\mathbf{O}[n, c])} + 0 \mathbf{Y}[n, c]",
+        r"\frac{\sum_{j=0}^{C-1} \exp(\mathbf{O}[n, j])}{\exp(\mathbf{O}[n, c])}",
     ),
 }
 
@@ -140,6 +142,85 @@ def test_the_rectifier(condition):
 def test_a_wrong_rectifier_is_refuted(right):
     with pytest.raises(Refuted, match="counterexample: for"):
         prove(RELU, DI + right)
+
+
+RECTIFIED = (
+    "---\nproofs: 1\n---\n"
+    + RELU
+    + f"\n$$\n\\boxed{{{DI}\\mathbf{{1}}_{{\\mathbf{{I}}[n, c] > 0}} \\mathbf{{G}}[n, c]}}\n$$ (relu-grad)\n"
+)
+
+
+@pytest.mark.parametrize("factor", ["1", r"\frac{1}{N} \sum_{m=0}^{N-1} 1"])
+def test_the_rectifier_is_run_on_whole_and_on_real_numbers(factor):
+    book = read_text(RECTIFIED.replace(r"\mathbf{1}_", factor + r" \cdot \mathbf{1}_"))
+    for formula in (book.formulas[0], book.formulas[-1]):
+        assert Oracle(book, shapes=40).run(formula).kernels == ("nn.ReLU",)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        r"\mathbf{1}_{2 \mathbf{I}[n, c] > 1}",
+        r"\mathbf{1}_{1000 \mathbf{I}[n, c] > 1}",
+        r"\mathbf{1}_{\mathbf{I}[n, c] > -1}",
+        r"\mathbf{1}_{0 < \mathbf{I}[n, c] < 10}",
+        r"\mathbf{1}_{0 < \mathbf{I}[n, c] < 10000}",
+        r"\mathbf{1}_{\mathbf{I}[n, c] > 0} \cdot \frac{10000000001}{10000000000}",
+    ],
+)
+@pytest.mark.parametrize("number", [0, -1], ids=["forward", "gradient"])
+def test_a_rectifier_with_another_threshold_is_seen_by_running_it(wrong, number):
+    # Both formulas are changed, so the gradient is proved.
+    book = read_text(RECTIFIED.replace(r"\mathbf{1}_{\mathbf{I}[n, c] > 0}", wrong))
+    assert prove_formula(book.formulas[-1])
+    with pytest.raises(Refuted, match=r"nn\.ReLU differ for|leaves a remainder"):
+        Oracle(book, compile_loops=False, shapes=40).run(book.formulas[number])
+
+
+@pytest.mark.parametrize("wrong", [r"2 \mathbf{O}[n, c] > 1", r"\mathbf{O}[n, c] < 10", r"1000 \mathbf{O}[n, c] > -1"])
+def test_a_threshold_in_a_softmax_is_seen_by_running_it(wrong):
+    wrong = r"\exp(\mathbf{O}[n, c] \cdot CONDITION)".replace("CONDITION", rf"\mathbf{{1}}_{{{wrong}}}")
+    book = read_text(PAGE.replace(r"\frac{\exp(\mathbf{O}[n, c])}", rf"\frac{{{wrong}}}") + BOX)
+    with pytest.raises(Refuted, match=r"reference\.softmax differ for"):
+        Oracle(book, compile_loops=False, shapes=40).run(book.formulas[0])
+
+
+def test_an_identity_with_a_condition_on_its_left_is_run_on_real_numbers():
+    book = read_text(RECTIFIED)
+    formula = replace(book.formulas[0], left=IsPositive(tensor("I")[0, 0]), right=S.Zero)
+    assert real(replace(formula, scope=Scope())) == 0.5
+
+
+def worlds(text, name, count=40):
+    formula = read_text(text).formulas[0]
+    sizes = dict.fromkeys(formula.scope.sizes, 5)
+    return [World(formula.scope, sizes, seed, False, False, real=real(formula))[name] for seed in range(count)]
+
+
+def test_where_signs_are_asked_for_entries_are_whole_real_small_and_large():
+    whole, quarters = [], []
+    for numbers in worlds(RECTIFIED, "I"):
+        (quarters if numbers.dtype.kind == "f" else whole).append(numbers)
+    assert len(whole) == len(quarters) == 20
+    assert 9 < np.max(whole) <= 909
+    assert np.min(whole) < -9
+    found = np.abs(quarters)
+    assert found.max() > 10**5
+    assert 0 < found[found > 0].min() < 1 / 1000
+    assert {0.25, 0.5, 2.25} <= set(found.flat)
+    # Sums of up to 1000 products of two keep all their digits.
+    assert all((np.max(np.abs(q)) / np.min(np.abs(q)[q != 0])) ** 2 * 1000 < 2**53 for q in quarters)
+
+
+def test_whole_numbers_are_small_or_large_and_the_same_every_time():
+    linear = RECTIFIED.replace(r"\mathbf{1}_{\mathbf{I}[n, c] > 0}", "2")
+    found = worlds(linear, "I")
+    assert all(numbers.dtype.kind == "i" for numbers in found)
+    large = [seed for seed, numbers in enumerate(found) if (np.abs(numbers) > 9).any()]
+    assert len(large) > 15
+    assert all(seed % 2 == 0 for seed in large)
+    assert all((a == b).all() for a, b in zip(found, worlds(linear, "I"), strict=True))
 
 
 @pytest.mark.parametrize(

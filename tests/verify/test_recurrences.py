@@ -11,7 +11,7 @@ PAGE = r"""
 $$
 \begin{aligned}
 \mathbf{k}, \mathbf{s}, \mathbf{d}, \mathbf{p} & \in \mathbb{R}^{J} \\
-\mathbf{e}, \mathbf{r} & \in \mathbb{R}^{(J + 1)}
+\mathbf{e}, \mathbf{r}, \mathbf{a} & \in \mathbb{R}^{(J + 1)}
 \end{aligned}
 $$
 
@@ -26,6 +26,12 @@ $$
 \mathbf{r}[j] = 1 + \sum_{i=0}^{j-1} (\mathbf{k}[i] - 1) \cdot \mathbf{d}[i] \cdot \prod_{m=0}^{i-1} \mathbf{s}[m]
 }
 $$ (receptive-field)
+
+$$
+\boxed{
+\mathbf{a}[j] = - \sum_{i=0}^{j-1} \mathbf{p}[i] \cdot \prod_{m=0}^{i-1} \mathbf{s}[m]
+}
+$$ (receptive-field-start)
 """
 
 
@@ -66,6 +72,37 @@ def test_a_wrong_recurrence_is_refuted_with_numbers(label, right, wrong):
 
 def test_one_page_alone(book):
     assert "adds" in repr(check_recurrence("receptive-field", SIZE, book()))
+    assert "multiplies" in repr(check_recurrence("receptive-field-step", STEP, book()))
+    assert "adds" in repr(check_recurrence("receptive-field-start", START, book()))
+
+
+@pytest.mark.parametrize(
+    ("label", "recurrence", "old", "new", "part"),
+    [
+        (
+            "receptive-field",
+            SIZE,
+            r"\mathbf{d}[i] \cdot \prod_{m=0}^{i-1}",
+            r"\mathbf{d}[i] \cdot \prod_{m=0}^{j-1}",
+            "i",
+        ),
+        ("receptive-field", SIZE, r"\mathbf{d}[i]", r"\mathbf{d}[j]", "i"),
+        ("receptive-field", SIZE, r"\sum_{i=0}^{j-1} (", r"\mathbf{s}[j] \cdot \sum_{i=0}^{j-1} (", "i"),
+        ("receptive-field-step", STEP, r"\prod_{m=0}^{j-1} \mathbf{s}[m]", r"\prod_{m=0}^{j-1} \mathbf{s}[j]", "m"),
+        (
+            "receptive-field-start",
+            START,
+            r"\mathbf{p}[i] \cdot \prod_{m=0}^{i-1}",
+            r"\mathbf{p}[i] \cdot \prod_{m=0}^{j-1}",
+            "i",
+        ),
+    ],
+    ids=["product over all layers", "an entry of the depth", "a factor of the depth", "step", "start"],
+)
+def test_a_layer_that_contributes_by_the_depth_is_refused(book, label, recurrence, old, new, part):
+    # The residual of such a closed form is not what layer j contributes: the earlier layers change as well.
+    with pytest.raises(Refuted, match=rf"what layer {part} contributes to {label} depends on the depth j"):
+        check_recurrence(label, recurrence, book(old, new))
 
 
 @pytest.mark.parametrize(
