@@ -249,9 +249,13 @@ class _Reader:
                     return
 
     def finish_section(self):
-        """Nothing may be defined or stated in vain."""
-        used = set()
         mine = [f for f in self.book.formulas if f.section == self.section]
+        self.refuse_what_nothing_uses(mine)
+        self.refuse_late_settings(mine)
+
+    def refuse_what_nothing_uses(self, mine: list[Formula]):
+        """Nothing may be defined or stated in vain: nobody would check it."""
+        used = set()
         for shape in self.scope.shapes.values():
             used |= {s.name for n in shape for s in n.free_symbols}
         for name, d in self.scope.size_definitions.items():
@@ -266,12 +270,6 @@ class _Reader:
             if name not in self.scope.sizes:
                 where = mine[0].place if mine else Place(self.book.sections[-1].displays[0].file, 1)
                 raise LatexError(where, f"the section that begins here says something of {name}, but nothing uses it")
-        for f in mine:
-            if f.kind == "size" and f.tensor in OUTPUT_SIZES:
-                known = f.scope.named_sizes()
-                for name in self.scope.sizes:
-                    if is_setting(name) and name not in known:
-                        raise f.error(f"{name} appears later in this section; say what it is before {f.tensor}")
         for name, a in self.scope.abbreviations.items():
             if not a.used:
                 raise next(f for f in mine if f.kind == "abbreviation" and f.tensor == name).error(
@@ -280,6 +278,15 @@ class _Reader:
         for f in mine:
             if f.kind == "definition" and not f.boxed and not f.scope.definitions[f.tensor].used:
                 raise f.error(f"nothing uses {f.tensor}")
+
+    def refuse_late_settings(self, mine: list[Formula]):
+        """An output size depends on how its window slides, so all that is said of that has to be said before it."""
+        for f in mine:
+            if f.kind == "size" and f.tensor in OUTPUT_SIZES:
+                known = f.scope.named_sizes()
+                for name in self.scope.sizes:
+                    if is_setting(name) and name not in known:
+                        raise f.error(f"{name} appears later in this section; say what it is before {f.tensor}")
 
     # --- one row ---
 
