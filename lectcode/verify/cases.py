@@ -144,12 +144,10 @@ def numbers_of(values: tuple, sizes: dict[str, int]) -> tuple[int, ...]:
     return function(*[sizes[n] for n in names])
 
 
-def random_tensor(
-    scope: Scope, name: str, sizes: dict[str, int], rng: np.random.Generator, scale: float = 1
-) -> np.ndarray:
+def random_tensor(scope: Scope, name: str, sizes: dict[str, int], rng: np.random.Generator) -> np.ndarray:
     """Whole numbers of a tensor's declared shape; an integer tensor gets values from its declared range."""
     shape = shape_of(scope, name, sizes)
     if name in scope.integer_ranges:
         low, high = numbers_of(scope.integer_ranges[name], sizes)
         return rng.integers(low, high + 1, shape)
-    return rng.integers(-9, 10, shape) * scale
+    return rng.integers(-9, 10, shape)

@@ -131,16 +131,21 @@ class Translator:
         e = normal(self.visit(t, env))
         if not polynomial(e):
             raise MeaningError(t, "this is not always a whole number")
+        self.expect_integer_tensors(t, e)
+        return e
+
+    def expect_integer_tensors(self, t: ast.Node, e: Expr):
+        """Entries of other tensors are real numbers, whatever numbers they are run with."""
         for entry in e.atoms(Indexed):
             if entry.base.label.name not in self.scope.integer_ranges:
                 raise MeaningError(t, f"{entry.base.label} is not an integer tensor, so it cannot be used as an index")
-        return e
 
     def _quotient_parts(self, t: ast.Node, env):
         p, q = fraction(together(self.visit(t, env)))
         p, q = normal(p), normal(q)
         if not (polynomial(p) and polynomial(q) and q.is_positive):
             raise MeaningError(t, "floor and ceiling need a quotient of whole numbers with a positive denominator")
+        self.expect_integer_tensors(t, p)
         return p, q
 
     def _floor(self, t, env):

@@ -245,6 +245,10 @@ def test_a_gradient_without_a_kernel_is_compared_with_the_chain_rule():
         else:
             with pytest.raises(Refuted, match="the chain rule differ"):
                 oracle.run(book.formulas[-1])
+    large = page.replace(r"\mathbf{X}[a] \cdot", r"\mathbf{X}[a]^4 \cdot \mathbf{X}[a]^4 \cdot \mathbf{X}[a]^4 \cdot")
+    book = read_text(large.replace("SUM", r"\sum_{e=0}^{E-1}"))
+    with pytest.raises(Refuted, match="g by the chain rule: a number is too large to be exact"):
+        Oracle(book, compile_loops=False, shapes=100).run(book.formulas[-1])
 
 
 def test_no_shapes_is_an_error(altered):

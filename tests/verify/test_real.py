@@ -178,6 +178,22 @@ def test_a_rectifier_with_another_threshold_is_seen_by_running_it(wrong, number)
         Oracle(book, compile_loops=False, shapes=40).run(book.formulas[number])
 
 
+@pytest.mark.parametrize("wrong", [r"2 \mathbf{I}[n, c] > 1", r"0 < \mathbf{I}[n, c] < 10"])
+def test_one_shape_is_run_on_all_kinds_of_numbers(wrong):
+    page = RECTIFIED.replace(r"\mathbb{R}^{N \times C}", r"\mathbb{R}^{2 \times 3}")
+    right = read_text(page)
+    assert Oracle(right).run(right.formulas[0]).shapes == 1
+    book = read_text(page.replace(r"\mathbf{I}[n, c] > 0", wrong))
+    with pytest.raises(Refuted, match=r"nn\.ReLU differ"):
+        Oracle(book).run(book.formulas[0])
+
+
+@pytest.mark.parametrize("condition", [r"0 < \mathbf{I}[n, c] < 10", r"1000 \mathbf{I}[n, c] > 1"])
+def test_a_counterexample_has_small_or_large_numbers_where_it_needs_them(condition):
+    with pytest.raises(Refuted, match="counterexample: for"):
+        prove(RELU, DI + rf"\mathbf{{1}}_{{{condition}}} \cdot \mathbf{{G}}[n, c]")
+
+
 @pytest.mark.parametrize("wrong", [r"2 \mathbf{O}[n, c] > 1", r"\mathbf{O}[n, c] < 10", r"1000 \mathbf{O}[n, c] > -1"])
 def test_a_threshold_in_a_softmax_is_seen_by_running_it(wrong):
     wrong = r"\exp(\mathbf{O}[n, c] \cdot CONDITION)".replace("CONDITION", rf"\mathbf{{1}}_{{{wrong}}}")
@@ -236,6 +252,8 @@ def test_whole_numbers_are_small_or_large_and_the_same_every_time():
         (r"\mathbf{1}_{\mathbf{O}[n, c] = 0}", "O is not an integer tensor"),
         (r"\mathbf{1}_{\exp(\mathbf{O}[n, c]) > 1}", "this is not always a whole number"),
         (r"\mathbf{O}[n, \exp(c)]", "this is not always a whole number"),
+        (r"\left\lfloor \frac{\mathbf{O}[n, c]^2}{1000000} \right\rfloor", "O is not an integer tensor"),
+        (r"\left\lceil \frac{\mathbf{O}[n, c]}{10} \right\rceil", "O is not an integer tensor"),
     ],
 )
 def test_what_has_no_meaning_for_all_numbers_is_refused(value, message):
