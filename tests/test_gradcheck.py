@@ -97,7 +97,10 @@ def test_a_layer_that_keeps_what_it_saw_last_is_checked_at_x():
     """The gradient would be taken at x - step v otherwise, and be off by as much as the tolerance is small."""
     rng = np.random.default_rng(0)
     network, loss = nn.Sequential(nn.Linear(6, 3, rng=rng, dtype=np.float64)), nn.SoftmaxCrossEntropy()
-    forward = lambda x: np.array(loss.forward(network.forward(x), [0, 1, 2, 0]))  # noqa: E731 - as short as its use
+
+    def forward(x):
+        return np.array(loss.forward(network.forward(x), [0, 1, 2, 0]))
+
     error = check_gradient(forward, lambda G: G * network.backward(loss.backward()), rng.normal(size=(4, 6)), rng=rng)
     assert error < 1e-9
 

@@ -51,9 +51,7 @@ def test_a_right_size_is_proved():
     assert size()
 
 
-@pytest.mark.parametrize(
-    "value", [VALUE.replace("(K_h - 1) D + 1", "K_h").replace("(K_h - 1) D - 1", "K_h"), VALUE.replace(" + 2P", "")]
-)
+@pytest.mark.parametrize("value", [VALUE.replace("(K_h - 1) D - 1", "K_h"), VALUE.replace(" + 2P", "")])
 def test_a_size_cannot_forget_a_setting_that_the_page_states(value):
     with pytest.raises(Refuted, match="H_out does not count the windows that fit"):
         size(value)
@@ -111,8 +109,7 @@ def test_a_size_that_is_no_axis_may_be_as_small_as_its_value():
     with pytest.raises(Refuted):
         prove(STEPS, gradient + r" \cdot \mathbf{1}_{E \geq 1}")  # with one window there is no gradient then
     scope = read_text(STEPS).formulas[-1].scope
-    assert 0 in {sizes["E"] for sizes in sizes_of(scope, 2000)}
-    assert all(sizes["E"] >= 0 for sizes in sizes_of(scope, 2000))  # O has E + 1 entries, at least one
+    assert min(sizes["E"] for sizes in sizes_of(scope, 2000)) == 0  # O has E + 1 entries, at least one
 
 
 CHAIN = r"""
