@@ -61,7 +61,9 @@ def backward(G, divisors, kernel_size, stride, before, dI, first, last):
             h_0, h_1 = max(0, -((K_h - 1 - u - P_h) // S_h)), min((u + P_h) // S_h + 1, H_out)
             d = dI[plane, u]
             if (h_0, h_1) == (before_0, before_1):  # the same windows as those of the row above
-                d[:] = dI[plane, u - 1]
+                above = dI[plane, u - 1]
+                for v in range(W):  # for d[:] = above, Numba would also compile how an error of shapes is worded
+                    d[v] = above[v]
                 continue
             before_0, before_1 = h_0, h_1
             sums[:] = 0

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from lectcode.verify import steps
 from lectcode.verify.loopnest import Writer, identifier
 from lectcode.verify.scope import Scope
 
@@ -43,7 +44,7 @@ def _derived(definitions: tuple):
     results = "".join(f"{n!r}: {identifier(n)}, " for n in names)
     source = f"def derived({', '.join(map(identifier, inputs))}):\n" + "\n".join(w.lines)
     source += f"\n    return {{{results}}}\n"
-    namespace: dict = {}
+    namespace = dict(steps.PLAIN)
     exec(compile(source, "<sizes>", "exec"), namespace)
     return namespace["derived"], inputs
 
@@ -133,7 +134,7 @@ def _compiled(values: tuple):
     results = [w.value(v, 1) for v in values]
     source = f"def numbers({', '.join(map(identifier, w.sizes))}):\n" + "\n".join(w.lines)
     source += f"\n    return ({''.join(r + ', ' for r in results)})\n"
-    namespace: dict = {}
+    namespace = dict(steps.PLAIN)
     exec(compile(source, "<shape>", "exec"), namespace)
     return namespace["numbers"], tuple(w.sizes)
 

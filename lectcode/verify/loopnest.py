@@ -3,22 +3,28 @@
 Where exp or log occur there is no exact arithmetic, and the same loops run in float64. Where the size or sign of an
 entry is asked for, they run on both kinds of numbers.
 
-Every tensor read is checked against the tensor's shape and raises IndexError outside of it (NumPy would wrap a
-negative index); a factor is read only where the indicators beside it hold; a division that leaves a remainder and a
-whole number of 2^53 or more raise ArithmeticError. The loop nest is the oracle for the kernels, so it takes the formula
-as it was read, not its normal form.
+Every tensor read is checked against the tensor's shape and raises IndexError outside of it; a factor is read only where
+the indicators beside it hold; a division that leaves a remainder and a whole number of 2^53 or more raise
+ArithmeticError (steps.py). The loop nest is the oracle for the kernels, so it takes the formula as it was read, not its
+normal form.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, log
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numba
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, Tuple
 
+from lectcode.verify import steps
 from lectcode.verify.errors import Unsupported
 from lectcode.verify.expressions import (
     AtLeastZero,
@@ -36,9 +42,6 @@ from lectcode.verify.expressions import (
     WindowPartial,
 )
 
-# Whole numbers below this are exact in float64, as the kernels compute. Those of 64 bits begin again at 2^64: without a
-# limit, a wrong summand that 2^64 divides would vanish.
-_EXACT = 2**53
 _CONDITIONS = (AtLeastZero, IsZero, IsPositive, Divides, KroneckerDelta)
 _ELEMENTARY = {Exponential: "_exp", Logarithm: "_log"}
 _SIGNS = {"'": "_prime", "~": "_tilde", "^": "_hat", "-": "_bar", "∂": "d_"}
@@ -49,21 +52,30 @@ def identifier(name: str) -> str:
     return "".join(_SIGNS.get(c, c) for c in name)
 
 
+def _tuple(values: Iterable[str]) -> str:
+    values = [*values]
+    return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
+
+
 @dataclass(frozen=True)
 class LoopNest:
-    """A compiled formula: call it with the output array, tensors and sizes by name."""
+    """A formula as a function: call it with the output array, tensors and sizes by name."""
 
     source: str
     tensors: tuple[str, ...]
     sizes: tuple[str, ...]
     functions: tuple[str, ...]
+    faults: tuple[str, ...]
     run: object
 
     def __call__(self, out, tensors: dict, sizes: dict, functions: dict | None = None):
         """Fill ``out``."""
         arguments = [tensors[t] for t in self.tensors] + [sizes[s] for s in self.sizes]
         arguments += [(functions or {})[f] for f in self.functions]
-        self.run(out, *arguments)
+        try:
+            self.run(out, *arguments)
+        except IndexError as problem:  # compiled code numbers its faults
+            raise IndexError(self.faults[problem.args[0]]) from None
         return out
 
 
@@ -78,6 +90,7 @@ class Writer:
         self.tensors: dict[str, None] = {}
         self.sizes: dict[str, None] = {}
         self.functions: dict[str, None] = {}
+        self.faults: dict[str, int] = {}
 
     @property
     def zero(self) -> str:
@@ -93,11 +106,20 @@ class Writer:
         """Write one line."""
         self.lines.append("    " * depth + line)
 
-    def expect_exact(self, size: str, d: int):
-        """Stop at a whole number that is too large; ``size`` is a float where the number may not fit into 64 bits."""
-        if not self.real:
-            self.put(d, f"if not -{_EXACT} < {size} < {_EXACT}:")
-            self.put(d + 1, "raise ArithmeticError('a number is too large to be exact')")
+    def fault(self, message: str) -> int:
+        """The number of a message."""
+        return self.faults.setdefault(message, len(self.faults))
+
+    def exact(self, number: str) -> str:
+        """A whole number that is to stay exact."""
+        return number if self.real else f"exact({number})"
+
+    def times(self, *factors: str) -> str:
+        """A product."""
+        product, *rest = factors
+        for factor in rest:
+            product = f"{product} * {factor}" if self.real else f"times({product}, {factor})"
+        return product
 
     def value(self, e: Expr, d: int) -> str:
         """Write what has to come first at depth d; return a Python expression for e."""
@@ -106,7 +128,7 @@ class Writer:
         if isinstance(e, ProductOver):
             return self.product_over(e, d)
         if isinstance(e, Add):
-            return "(" + " + ".join(self.value(a, d) for a in e.args) + ")"
+            return "(" + " + ".join(self.value(a, d) for a in e.args).replace("+ -", "- ") + ")"
         if isinstance(e, Mul):
             return self.product(e, d)
         if isinstance(e, _CONDITIONS):
@@ -132,29 +154,31 @@ class Writer:
             self.sizes[e.name] = None
             return identifier(e.name)
         if e.is_Integer:
-            if abs(e) >= _EXACT:
+            if abs(e) >= steps.EXACT:
                 raise Unsupported(f"the number {e} is too large for a loop nest")
             return str(e) if e >= 0 else f"({e})"
         if isinstance(e, Pow) and e.exp.is_Integer and e.exp > 0:
             base = self.value(e.base, d)
-            self.expect_exact(f"float({base})**{e.exp}", d)
-            return f"({base})**{e.exp}"
+            return f"({base})**{e.exp}" if self.real else f"power({base}, {e.exp})"
         if e.is_Rational or isinstance(e, Pow):
             return self.product(e, d)
         raise Unsupported(f"{type(e).__name__} in a loop nest: {e}")
 
+    def loop(self, i: Symbol, low: Expr, high: Expr, d: int):
+        """The head of a loop over an index; it does nothing when its upper end lies below its lower one."""
+        a, b = self.value(low, d), self.value(high + 1, d)
+        self.names[i] = self.new(re.sub(r"\W", "", i.name))
+        self.put(d, f"for {self.names[i]} in range({b if low == 0 else f'{a}, {b}'}):")
+
     def sum(self, e: Sum, d: int) -> str:
-        """A sum as a loop; empty when its upper end lies below its lower one."""
+        """A sum as a loop."""
         total = self.new("total")
         self.put(d, f"{total} = {self.zero}")
         for i, low, high in reversed(e.limits):  # SymPy lists the innermost first
-            a, b = self.value(low, d), self.value(high, d)
-            self.names[i] = self.new(re.sub(r"\W", "", i.name))
-            self.put(d, f"for {self.names[i]} in range({a}, {b} + 1):")
+            self.loop(i, low, high, d)
             d += 1
         inner = self.value(e.function, d)
-        self.put(d, f"{total} += {inner}")
-        self.expect_exact(total, d)
+        self.put(d, f"{total} = {self.exact(f'{total} + {inner}')}")
         return total
 
     def product_over(self, e: ProductOver, d: int) -> str:
@@ -162,17 +186,16 @@ class Writer:
         body, i, low, high = e.args
         total = self.new("product")
         self.put(d, f"{total} = 1")
-        a, b = self.value(low, d), self.value(high, d)
-        self.names[i] = self.new(re.sub(r"\W", "", i.name))
-        self.put(d, f"for {self.names[i]} in range({a}, {b} + 1):")
+        self.loop(i, low, high, d)
         inner = self.value(body, d + 1)
-        self.expect_exact(f"1.0 * {total} * {inner}", d + 1)
-        self.put(d + 1, f"{total} *= {inner}")
+        self.put(d + 1, f"{total} = {self.times(total, inner)}")
         return total
 
     def product(self, e: Expr, d: int) -> str:
         """A product: conditions first, then the factors, then an exact division."""
-        factors = Mul.make_args(e)
+        sign, factors = "", Mul.make_args(e)
+        if factors[0] == -1 and len(factors) > 1:
+            sign, factors = "-", factors[1:]
         conditions = [a for a in factors if isinstance(a, _CONDITIONS)]
         above, below = [], []
         for a in factors:
@@ -181,31 +204,23 @@ class Writer:
             if isinstance(a, Pow) and a.exp.is_Integer and a.exp < 0:
                 below.append(a.base ** (-a.exp))
             elif a.is_Rational and not a.is_Integer:
-                above.append(a.numerator)
-                below.append(a.denominator)
-                above[-1], below[-1] = Integer(above[-1]), Integer(below[-1])
+                above.append(Integer(a.numerator))
+                below.append(Integer(a.denominator))
             else:
                 above.append(a)
-        result = self.new("term")
         if conditions:
+            result = self.new("term")
             self.put(d, f"{result} = {self.zero}")
             for c in conditions:
                 self.put(d, f"if {self.condition(c, d)}:")
                 d += 1
-        values = [self.value(a, d) for a in above] or ["1"]
-        self.expect_exact(" * ".join(["1.0", *values]), d)
-        self.put(d, f"{result} = " + " * ".join(values))
+        product = sign + self.times(*([self.value(a, d) for a in above] or ["1"]))
         if below:
-            divisor = self.new("divisor")
-            values = [self.value(a, d) for a in below]
-            self.expect_exact(" * ".join(["1.0", *values]), d)
-            self.put(d, f"{divisor} = " + " * ".join(values))
-            if self.real:
-                self.put(d, f"{result} = {result} / {divisor}")
-                return result
-            self.put(d, f"if {result} % {divisor} != 0:")
-            self.put(d + 1, "raise ArithmeticError('this division leaves a remainder')")
-            self.put(d, f"{result} = {result} // {divisor}")
+            divisor = self.times(*(self.value(a, d) for a in below))
+            product = f"({product} / ({divisor}))" if self.real else f"divided({product}, {divisor})"
+        if not conditions:
+            return product
+        self.put(d, f"{result} = {product}")
         return result
 
     def condition(self, e: Expr, d: int) -> str:
@@ -220,20 +235,12 @@ class Writer:
             return f"({self.value(e.args[1], d)}) % ({self.value(e.args[0], d)}) == 0"
         return f"({self.value(e.args[0], d)}) == ({self.value(e.args[1], d)})"
 
-    def checked(self, name: str, axis: int, index: str, d: int, length: str = "1") -> str:
-        """An index that has been compared with the length of its axis."""
-        i = self.new("i")
-        self.put(d, f"{i} = {index}")
-        self.put(d, f"if {i} < 0 or {i} + {length} > {identifier(name)}.shape[{axis}]:")
-        self.put(d + 1, f"raise IndexError('{name} is read outside of its shape')")
-        return i
-
     def read(self, e: Indexed, d: int) -> str:
         """A checked read of a tensor."""
         name = e.base.label.name
         self.tensors[name] = None
-        indices = [self.checked(name, k, self.value(i, d), d) for k, i in enumerate(e.indices)]
-        return f"{identifier(name)}[{', '.join(indices)}]"
+        fault = self.fault(f"{name} is read outside of its shape")
+        return f"read({fault}, {identifier(name)}, {_tuple(self.value(i, d) for i in e.indices)})"
 
     def window(self, e: Window | WindowPartial, d: int) -> str:
         """A call of f, or of its derivative, on a checked block."""
@@ -244,27 +251,19 @@ class Writer:
         axes, position = e.args[2:], ()
         if isinstance(e, WindowPartial):
             axes, position = axes[:-1], tuple(axes[-1])
+        fault = self.fault(f"{name} is read outside of its shape")
         slices = []
         for k, a in enumerate(axes):
-            if isinstance(a, Tuple):
-                length = self.new("length")
-                self.put(d, f"{length} = {self.value(a[1], d)}")
-                i = self.checked(name, k, self.value(a[0], d), d, length)
-                slices.append(f"{i}:{i} + {length}")
-            else:
-                slices.append(self.checked(name, k, self.value(a, d), d))
+            first, length = (self.value(x, d) for x in (a if isinstance(a, Tuple) else (a, Integer(1))))
+            i = self.new("i")
+            self.put(d, f"{i} = start({fault}, {identifier(name)}.shape[{k}], {first}, {length})")
+            slices.append(f"{i}:{i} + {length}" if isinstance(a, Tuple) else i)
         block = self.new("block")
         self.put(d, f"{block} = {called}({identifier(name)}[{', '.join(slices)}])")
         if isinstance(e, Window):
             return block
-        indices = []
-        for k, p in enumerate(position):
-            i = self.new("i")
-            self.put(d, f"{i} = {self.value(p, d)}")
-            self.put(d, f"if {i} < 0 or {i} >= {block}.shape[{k}]:")
-            self.put(d + 1, f"raise IndexError('the derivative of {function} is read outside of its window')")
-            indices.append(i)
-        return f"{block}[{', '.join(indices)}]"
+        fault = self.fault(f"the derivative of {function} is read outside of its window")
+        return f"read({fault}, {block}, {_tuple(self.value(p, d) for p in position)})"
 
 
 def real_valued(e: Expr) -> bool:
@@ -291,18 +290,41 @@ def loop_nest(
         length = w.value(n, d)
         w.put(d, f"for {w.names[i]} in range({length}):")
     d = len(indices) + 1
-    value = w.value(e, d)
+    value = w.exact(w.value(e, d))
     w.put(d, f"out[{', '.join(w.names[i] for i in indices) or '()'}] = {value}")
     arguments = ["out", *map(identifier, w.tensors), *map(identifier, w.sizes), *w.functions]
-    if len(set(arguments)) != len(arguments):
+    if len({*arguments, *steps.PLAIN}) != len(arguments) + len(steps.PLAIN):
         raise Unsupported(f"two names become one in Python: {', '.join(arguments)}")
     source = f"def formula({', '.join(arguments)}):\n" + "\n".join(w.lines) + "\n"
-    namespace: dict = {"_exp": exp, "_log": log}
-    exec(compile(source, "<loop nest>", "exec"), namespace)
-    run = namespace["formula"]
-    if compiled:
-        run = numba.njit(run)
-    return LoopNest(source, tuple(w.tensors), tuple(w.sizes), tuple(w.functions), run)
+    # A function that is an argument has another type in every process: such a nest is not found again on disk.
+    run = _function(source, compiled, keep=not w.functions)
+    return LoopNest(source, tuple(w.tensors), tuple(w.sizes), tuple(w.functions), tuple(w.faults), run)
+
+
+def _function(source: str, compiled: bool, keep: bool):
+    """The function of a loop nest; if it is to be kept, Numba finds it on disk in later processes."""
+    file = _file(source) if compiled and keep else "<loop nest>"
+    namespace: dict = {"_exp": exp, "_log": log, **(steps.compiled() if compiled else steps.PLAIN)}
+    namespace["__name__"] = __name__  # Numba looks for a module when it takes a function from disk
+    exec(compile(source, file, "exec"), namespace)
+    return numba.njit(cache=keep)(namespace["formula"]) if compiled else namespace["formula"]
+
+
+def _file(source: str) -> str:
+    """Write the source into a file of its own, where Numba keeps the compiled steps.
+
+    Numba keeps a function beside its file for as long as the file stays the same. The name of this one changes with the
+    source and with the steps, which are compiled into the loops.
+    """
+    content = f"{source}\n{Path(steps.__file__).read_text(encoding='utf-8')}"
+    folder = Path(steps.compiled()["read"].stats.cache_path, "formulas")
+    file = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.py"
+    if not file.exists():
+        folder.mkdir(exist_ok=True)
+        with NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as f:
+            f.write(source)
+        os.replace(f.name, file)  # another process may be writing the same
+    return str(file)
 
 
 def operations(e: Expr, shape: tuple[Expr, ...]) -> Expr:

@@ -2,6 +2,10 @@
 
 # ruff: noqa: E501 (a formula is one line)
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sympy import KroneckerDelta, Rational, Symbol, sin
@@ -82,9 +86,64 @@ def test_a_read_outside_raises(formula, compiled):
         run(formula, {"A": 5, "E": 3, "D": 2}, compiled)
 
 
-def test_a_remainder_raises():
-    with pytest.raises(ArithmeticError, match="leaves a remainder"):
-        run(r"\frac{1}{D} \mathbf{X}[e]", {"A": 5, "E": 3, "D": 2}, False)
+@pytest.mark.parametrize("compiled", [compiled(), False])
+@pytest.mark.parametrize(
+    ("formula", "message"),
+    [
+        (r"\frac{1}{D} \mathbf{X}[e]", "this division leaves a remainder"),
+        (r"3002399751580331 \mathbf{X}[0] - 4503599627370496", "a number is too large"),  # 2^53 + 1, then less
+        (r"4503599627370496 - 3002399751580331 \mathbf{X}[0]", "a number is too large"),
+        (r"(\mathbf{X}[0] + 9739)^4 - 4503599627370496", "a number is too large"),  # 9742^4 > 2^53 > 9741^4
+        (r"\sum_{a=0}^{A-1} 2251799813685248 \mathbf{X}[1]", "a number is too large"),  # 5 * 2^51
+        (r"4503599627370496 \mathbf{X}[1] + 4503599627370496", "a number is too large"),  # 2^52 + 2^52
+        (r"-4503599627370496 \mathbf{X}[1] - 4503599627370496", "a number is too large"),
+    ],
+    ids=["remainder", "product", "negative product", "power", "sum", "entry", "negative entry"],
+)
+def test_what_is_not_exact_raises(formula, message, compiled):
+    with pytest.raises(ArithmeticError, match=message):
+        run(formula, {"A": 5, "E": 3, "D": 2}, compiled)
+
+
+@pytest.mark.parametrize("compiled", [compiled(), False])
+def test_what_is_exact_is_computed(compiled):
+    for formula, value in (
+        (r"3002399751580330 \mathbf{X}[0]", 2**53 - 2),
+        (r"(\mathbf{X}[0] + 9738)^4", 9741**4),
+        (r"\sum_{a=0}^{2} 3002399751580330 \mathbf{X}[1] - 1", 2**53 - 3),
+        (r"-3002399751580330 \mathbf{X}[0] - 1", 1 - 2**53),
+    ):
+        assert run(formula, {"A": 5, "E": 1}, compiled) == [value]
+
+
+TWICE = """
+import numpy as np
+from lectcode.verify import steps
+from lectcode.verify.reader import read_text
+from lectcode.verify.loopnest import loop_nest
+
+(f,) = read_text({page!r}).formulas
+nest = loop_nest(f.right, tuple(f.indices.values()), f.scope.shapes["O"])
+print(nest(np.zeros(3, np.int64), {{"X": np.arange(9)}}, {{"A": 9, "E": 3}}), end=" ")
+stats = [function.stats for function in (nest.run, steps.compiled()["read"])]
+print(*[sum(s.cache_misses.values()) for s in stats], sum(stats[0].cache_hits.values()))
+"""
+
+
+@pytest.mark.skipif(not compiled(), reason="nothing is compiled without the JIT")
+def test_a_second_process_finds_the_loops_on_disk(tmp_path):
+    def printed(formula):
+        code = TWICE.format(page=toy(formula))
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    first, second = r"\mathbf{X}[e + 1]", r"\mathbf{X}[e + 2]"
+    assert printed(first) == "[1 2 3] 1 1 0\n"
+    assert printed(first) == "[1 2 3] 0 0 1\n"
+    assert printed(second) == "[2 3 4] 1 0 0\n"  # other loops, with the same steps
+    assert len(list(tmp_path.rglob("formulas/*.py"))) == 2
 
 
 def test_numbers_and_quotients_by_themselves():

@@ -1,0 +1,67 @@
+"""The steps of a loop nest that can fail: checked reads, and arithmetic that stays exact.
+
+Whole numbers below 2^53 are exact in float64, as the kernels compute. Those of 64 bits begin again at 2^64: without a
+limit, a wrong summand that 2^64 divides would vanish.
+
+Numba keeps each step on disk for every later loop nest, so only the loops themselves have to be compiled anew.
+"""
+
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+EXACT = 2**53
+_REAL_EXACT = float(EXACT)
+
+
+def start(fault, axis_length, i, length):
+    """The first index i of ``length`` places on an axis; IndexError(fault) if one of them lies outside."""
+    if i < 0 or i + length > axis_length:
+        raise IndexError(fault)
+    return i
+
+
+def read(fault, X, index):
+    """An entry of a tensor (NumPy would wrap a negative index); IndexError(fault) outside of its shape."""
+    for k in range(len(index)):
+        if index[k] < 0 or index[k] >= X.shape[k]:
+            raise IndexError(fault)
+    return X[index]
+
+
+def exact(x):
+    """The same whole number, if it is small enough."""
+    if not -EXACT < x < EXACT:
+        raise ArithmeticError("a number is too large to be exact")
+    return x
+
+
+def times(x, y):
+    """The product of two whole numbers; in float64 first, as it may not fit into 64 bits."""
+    if not -_REAL_EXACT < np.float64(x) * y < _REAL_EXACT:
+        raise ArithmeticError("a number is too large to be exact")
+    return x * y
+
+
+def power(x, n):
+    """The n-th power of a whole number."""
+    if not -_REAL_EXACT < np.float64(x) ** n < _REAL_EXACT:
+        raise ArithmeticError("a number is too large to be exact")
+    return x**n
+
+
+def divided(x, y):
+    """The quotient of two whole numbers that leaves no remainder."""
+    if x % y != 0:
+        raise ArithmeticError("this division leaves a remainder")
+    return x // y
+
+
+PLAIN = {step.__name__: step for step in (start, read, exact, times, power, divided)}
+
+
+@lru_cache(maxsize=1)
+def compiled() -> dict:
+    """The steps by name, compiled."""
+    return {name: numba.njit(cache=True)(step) for name, step in PLAIN.items()}
