@@ -37,7 +37,7 @@ from lectcode.verify.derivation import derive
 from lectcode.verify.errors import LatexError, Refuted, Unsupported, VerificationError
 from lectcode.verify.prover import prove
 from lectcode.verify.recurrences import check_recurrence
-from lectcode.verify.report import check, check_chapter, identity_table, ledger
+from lectcode.verify.report import check, check_chapter, identity_table, ledger, loops
 from lectcode.verify.sheet import formula_sheet
 
 __all__ = [
@@ -52,5 +52,6 @@ __all__ = [
     "formula_sheet",
     "identity_table",
     "ledger",
+    "loops",
     "prove",
 ]

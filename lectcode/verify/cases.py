@@ -7,6 +7,7 @@ from functools import lru_cache
 from math import prod
 
 import numpy as np
+from sympy import Symbol
 
 from lectcode.verify import steps
 from lectcode.verify.loopnest import Writer, identifier
@@ -33,7 +34,7 @@ def _axis_lengths(scope: Scope) -> set[str]:
 @lru_cache(maxsize=64)
 def _derived(definitions: tuple):
     """A function that adds the defined sizes to the free ones."""
-    w = Writer()
+    w = Writer(*(value for _, value in definitions), *(Symbol(name) for name, _ in definitions))
     todo, known = dict(definitions), {name for name, _ in definitions}
     while todo:
         name = next(n for n, v in todo.items() if not ({s.name for s in v.free_symbols} & known & set(todo)))
@@ -130,7 +131,7 @@ def shape_of(scope: Scope, name: str, sizes: dict[str, int]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=512)
 def _compiled(values: tuple):
-    w = Writer()
+    w = Writer(*values)
     results = [w.value(v, 1) for v in values]
     source = f"def numbers({', '.join(map(identifier, w.sizes))}):\n" + "\n".join(w.lines)
     source += f"\n    return ({''.join(r + ', ' for r in results)})\n"

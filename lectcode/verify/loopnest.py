@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain, count
+from keyword import kwlist
 from math import exp, log
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -80,12 +82,14 @@ class LoopNest:
 
 
 class Writer:
-    """Writes the statements of one formula."""
+    """Writes the statements of some expressions."""
 
-    def __init__(self, real: bool = False):
+    def __init__(self, *expressions: Expr, real: bool = False):
         self.real = real
         self.lines: list[str] = []
-        self.count = 0
+        symbols = {s.name for e in expressions for s in e.free_symbols if s.is_Symbol and not s.is_Dummy}
+        self.taken = {"out", "range", "min", "max", *kwlist, *steps.PLAIN, *map(identifier, symbols)}
+        self.taken |= {f"d{name}" for name in symbols}  # the derivative of a function
         self.names: dict[Symbol, str] = {}
         self.tensors: dict[str, None] = {}
         self.sizes: dict[str, None] = {}
@@ -99,8 +103,10 @@ class Writer:
 
     def new(self, stem: str) -> str:
         """A Python name that is not yet used."""
-        self.count += 1
-        return f"{stem}_{self.count}"
+        stem = re.sub(r"\W", "", stem)
+        name = next(name for name in chain([stem], (f"{stem}_{k}" for k in count(2))) if name not in self.taken)
+        self.taken.add(name)
+        return name
 
     def put(self, depth: int, line: str):
         """Write one line."""
@@ -128,7 +134,7 @@ class Writer:
         if isinstance(e, ProductOver):
             return self.product_over(e, d)
         if isinstance(e, Add):
-            return "(" + " + ".join(self.value(a, d) for a in e.args).replace("+ -", "- ") + ")"
+            return " + ".join(self.value(a, d) for a in e.args).replace("+ -", "- ")
         if isinstance(e, Mul):
             return self.product(e, d)
         if isinstance(e, _CONDITIONS):
@@ -140,7 +146,7 @@ class Writer:
         if isinstance(e, tuple(_ELEMENTARY)):
             return f"{_ELEMENTARY[type(e)]}({self.value(e.args[0], d)})"
         if isinstance(e, Reciprocal):
-            return f"(1.0 / {self.value(e.args[0], d)})"
+            return f"(1.0 / {self.factor(e.args[0], d)})"
         if isinstance(e, FloorQuotient):
             return f"(({self.value(e.args[0], d)}) // ({self.value(e.args[1], d)}))"
         if isinstance(e, (Largest, Smallest)):
@@ -156,7 +162,7 @@ class Writer:
         if e.is_Integer:
             if abs(e) >= steps.EXACT:
                 raise Unsupported(f"the number {e} is too large for a loop nest")
-            return str(e) if e >= 0 else f"({e})"
+            return str(e)
         if isinstance(e, Pow) and e.exp.is_Integer and e.exp > 0:
             base = self.value(e.base, d)
             return f"({base})**{e.exp}" if self.real else f"power({base}, {e.exp})"
@@ -164,10 +170,15 @@ class Writer:
             return self.product(e, d)
         raise Unsupported(f"{type(e).__name__} in a loop nest: {e}")
 
+    def factor(self, e: Expr, d: int) -> str:
+        """The value of e, in parentheses where something else than a comma or a sum follows."""
+        value = self.value(e, d)
+        return f"({value})" if e.is_Add else value
+
     def loop(self, i: Symbol, low: Expr, high: Expr, d: int):
         """The head of a loop over an index; it does nothing when its upper end lies below its lower one."""
         a, b = self.value(low, d), self.value(high + 1, d)
-        self.names[i] = self.new(re.sub(r"\W", "", i.name))
+        self.names[i] = self.new(i.name)
         self.put(d, f"for {self.names[i]} in range({b if low == 0 else f'{a}, {b}'}):")
 
     def sum(self, e: Sum, d: int) -> str:
@@ -214,9 +225,9 @@ class Writer:
             for c in conditions:
                 self.put(d, f"if {self.condition(c, d)}:")
                 d += 1
-        product = sign + self.times(*([self.value(a, d) for a in above] or ["1"]))
+        product = sign + self.times(*([self.factor(a, d) for a in above] or ["1"]))
         if below:
-            divisor = self.times(*(self.value(a, d) for a in below))
+            divisor = self.times(*(self.factor(a, d) for a in below))
             product = f"({product} / ({divisor}))" if self.real else f"divided({product}, {divisor})"
         if not conditions:
             return product
@@ -284,9 +295,9 @@ def loop_nest(
 
     The numbers are whole and exact, or ``real``, in float64.
     """
-    w = Writer(real)
+    w = Writer(e, *shape, real=real)
     for d, (i, n) in enumerate(zip(indices, shape, strict=True), 1):
-        w.names[i] = w.new(re.sub(r"\W", "", i.name))
+        w.names[i] = w.new(i.name)
         length = w.value(n, d)
         w.put(d, f"for {w.names[i]} in range({length}):")
     d = len(indices) + 1

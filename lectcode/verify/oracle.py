@@ -157,8 +157,7 @@ class Oracle:
 
     def steps(self, formula: Formula):
         """How much the loops of a formula do, with the loops of the printed gradients that it reads."""
-        shape = formula.scope.shapes[formula.tensor] if formula.indices else ()
-        total = operations(formula.right, tuple(shape))
+        total = operations(formula.right, formula.shape)
         for name in {x.base.label.name for x in formula.right.atoms(Indexed)}:
             printed = self.printed_gradient(formula, name[1:]) if name.startswith("∂") else None
             if printed and printed is not formula:

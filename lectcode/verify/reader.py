@@ -72,6 +72,11 @@ class Formula:
         return " ".join(self.row.text.replace("&", " ").split()).rstrip(" .,")
 
     @property
+    def shape(self) -> tuple[Expr, ...]:
+        """The lengths of its indices."""
+        return tuple(self.scope.shapes[self.tensor]) if self.indices else ()
+
+    @property
     def name(self) -> str:
         """The label, or the place where there is none."""
         return self.label or str(self.place)

@@ -13,14 +13,16 @@ from html import escape
 from pathlib import Path
 
 from lectcode.verify.bounds import Bounds, available, check_bounds
-from lectcode.verify.errors import Refuted, VerificationError
+from lectcode.verify.errors import Refuted, Unsupported, VerificationError
 from lectcode.verify.identities import prove_all
 from lectcode.verify.letters import OUTPUT_SIZES
+from lectcode.verify.loopnest import loop_nest
 from lectcode.verify.oracle import Oracle, Run
 from lectcode.verify.prover import Proof, prove_formula
 from lectcode.verify.reader import Book, Formula, read_book
 from lectcode.verify.sources import contents, find_book
 from lectcode.verify.theorems import THEOREMS, prove_theorem
+from lectcode.verify.world import real
 
 NOT_CHECKED = "not checked here (z3-solver is not installed)"
 _CLAIMS = ("gradient", "identity", "size")
@@ -182,6 +184,48 @@ def check(label: str, folder: Path | str | None = None) -> Table:
     if not lines:
         lines["nothing to check alone", "it is checked in the formulas that use it"] = None
     return Table((f"({label})", "checked"), list(lines))
+
+
+def loops(label: str, folder: Path | str | None = None) -> str:
+    """The formulas with this label as the loops that `check` runs, in Python.
+
+    A tensor is read by ``read(fault, X, index)``; whole numbers are multiplied, added up and divided by ``times``,
+    ``exact`` and ``divided``. They stand in ``lectcode/verify/steps.py`` and raise where an index lies outside or a
+    result is not exact. An index has the name that it has in the formula; a prime becomes ``_prime``.
+
+    Parameters
+    ----------
+    label : str
+        The label of a displayed formula, such as "conv-grad-filters".
+    folder : path, optional
+        The book; by default the one around this package or inside it.
+
+    Raises
+    ------
+    Unsupported
+        If the label belongs to an identity, or to an abbreviation.
+
+    Examples
+    --------
+    >>> print(loops("conv-grad-bias"))
+    def formula(out, G, C_out, N, H_out, W_out):
+        for c_out in range(C_out):
+            total = 0
+            for n in range(N):
+                for h in range(H_out):
+                    for w in range(W_out):
+                        total = exact(total + read(0, G, (n, c_out, h, w)))
+            out[c_out] = exact(total)
+    """
+    book, _ = open_book(folder)
+    nests = [
+        loop_nest(f.right, tuple(f.indices.values()), f.shape, compiled=False, real=real(f) == 1)
+        for f in book.labelled(label)
+        if f.kind not in ("abbreviation", "identity")
+    ]
+    if not nests:
+        raise Unsupported(f"{label} is no formula that gives the entries of one tensor: it has no loops of its own")
+    return "\n\n".join(nest.source.rstrip() for nest in nests)
 
 
 def check_chapter(name: str, folder: Path | str | None = None) -> Table:

@@ -154,5 +154,5 @@ class World:
 
     def value(self, formula: Formula, e: Expr) -> np.ndarray:
         """The values of an expression over the indices of a formula."""
-        shape = self.scope.shapes[formula.tensor] if formula.indices else ()
-        return self.fill(self.nest(e, formula.indices.values(), shape), formula.tensor if formula.indices else None)
+        nest = self.nest(e, formula.indices.values(), formula.shape)
+        return self.fill(nest, formula.tensor if formula.indices else None)

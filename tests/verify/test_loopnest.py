@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from sympy import KroneckerDelta, Rational, Symbol, sin
+from sympy import KroneckerDelta, Rational, Sum, Symbol, sin
 
 from lectcode.verify import Refuted
 from lectcode.verify.cases import random_tensor, sizes_of
@@ -159,6 +159,19 @@ def test_numbers_and_quotients_by_themselves():
     for e in (Rational(1, 2), 1 / N):
         with pytest.raises(ArithmeticError, match="leaves a remainder"):
             value(e)
+
+
+def test_an_index_keeps_its_name_unless_something_else_has_it():
+    index, again, function = (fresh(name) for name in ("e", "e", "df"))
+    X = tensor("X")
+    inner = Sum(X[again] * X[function], (again, 0, index), (function, 0, 1))
+    source = loop_nest(inner, (index,), (Symbol("total", integer=True),), False).source
+    assert source.splitlines()[1:5] == [
+        "    for e in range(total):",
+        "        total_2 = 0",
+        "        for df in range(2):",
+        "            for e_2 in range(1 + e):",
+    ]
 
 
 def test_what_has_no_loops_is_unsupported():

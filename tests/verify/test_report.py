@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lectcode.verify import Refuted, check, check_chapter, ledger, report
+from lectcode.verify import Refuted, Unsupported, check, check_chapter, ledger, loops, report
 from lectcode.verify.__main__ import main
 from lectcode.verify.identities import Outcome
 from lectcode.verify.oracle import compiled
@@ -171,6 +171,16 @@ def test_an_identity_shows_that_both_sides_are_equal(identities_book):
     rows = {row[0]: row for row in check_chapter("page", identities_book).rows}
     assert rows["conv-twice"][1:] == ("identity", "for all sizes", "3 of 3", f"both sides equal: {shapes} shapes", "-")
     assert rows["conv-two"][3] == "no reads"
+
+
+def test_loops_are_shown_for_what_gives_entries(book, identities_book):
+    assert loops("conv-grad-bias", book).startswith("def formula(out, G, C_out, N, H_out, W_out):\n    for c_out ")
+    pad, forward = loops("conv-pad", LECTURE), loops("conv-forward", LECTURE)
+    for source in (pad, forward):
+        compile(source, "loops", "exec")
+    assert "term = read(0, I, (n, c, -P + i, -P + j))" in pad
+    with pytest.raises(Unsupported, match="conv-twice is no formula that gives the entries"):
+        loops("conv-twice", identities_book)
 
 
 def test_a_check_has_only_the_lines_that_apply(identities_book):
