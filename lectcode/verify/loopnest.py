@@ -67,7 +67,6 @@ class LoopNest:
     tensors: tuple[str, ...]
     sizes: tuple[str, ...]
     functions: tuple[str, ...]
-    faults: tuple[str, ...]
     run: object
 
     def __call__(self, out, tensors: dict, sizes: dict, functions: dict | None = None):
@@ -76,9 +75,18 @@ class LoopNest:
         arguments += [(functions or {})[f] for f in self.functions]
         try:
             self.run(out, *arguments)
-        except IndexError as problem:  # compiled code numbers its faults
-            raise IndexError(self.faults[problem.args[0]]) from None
+        except IndexError:
+            raise IndexError(self._fault(out, arguments, tensors)) from None
         return out
+
+    def _fault(self, out, arguments: list, tensors: dict) -> str:
+        """Which tensor is read outside of its shape; compiled loops cannot tell, plain ones can."""
+        try:
+            _plain(self.source)(out, *arguments)
+        except steps.OutsideError as problem:
+            found = problem.tensor
+        name = next((t for t in self.tensors if tensors[t] is found), "the derivative of a window")
+        return f"{name} is read outside of its shape {found.shape}"
 
 
 class Writer:
@@ -94,7 +102,6 @@ class Writer:
         self.tensors: dict[str, None] = {}
         self.sizes: dict[str, None] = {}
         self.functions: dict[str, None] = {}
-        self.faults: dict[str, int] = {}
 
     @property
     def zero(self) -> str:
@@ -111,10 +118,6 @@ class Writer:
     def put(self, depth: int, line: str):
         """Write one line."""
         self.lines.append("    " * depth + line)
-
-    def fault(self, message: str) -> int:
-        """The number of a message."""
-        return self.faults.setdefault(message, len(self.faults))
 
     def exact(self, number: str) -> str:
         """A whole number that is to stay exact."""
@@ -250,8 +253,7 @@ class Writer:
         """A checked read of a tensor."""
         name = e.base.label.name
         self.tensors[name] = None
-        fault = self.fault(f"{name} is read outside of its shape")
-        return f"read({fault}, {identifier(name)}, {_tuple(self.value(i, d) for i in e.indices)})"
+        return f"read({identifier(name)}, {_tuple(self.value(i, d) for i in e.indices)})"
 
     def window(self, e: Window | WindowPartial, d: int) -> str:
         """A call of f, or of its derivative, on a checked block."""
@@ -262,19 +264,17 @@ class Writer:
         axes, position = e.args[2:], ()
         if isinstance(e, WindowPartial):
             axes, position = axes[:-1], tuple(axes[-1])
-        fault = self.fault(f"{name} is read outside of its shape")
         slices = []
         for k, a in enumerate(axes):
             first, length = (self.value(x, d) for x in (a if isinstance(a, Tuple) else (a, Integer(1))))
             i = self.new("i")
-            self.put(d, f"{i} = start({fault}, {identifier(name)}.shape[{k}], {first}, {length})")
+            self.put(d, f"{i} = start({identifier(name)}, {k}, {first}, {length})")
             slices.append(f"{i}:{i} + {length}" if isinstance(a, Tuple) else i)
         block = self.new("block")
         self.put(d, f"{block} = {called}({identifier(name)}[{', '.join(slices)}])")
         if isinstance(e, Window):
             return block
-        fault = self.fault(f"the derivative of {function} is read outside of its window")
-        return f"read({fault}, {block}, {_tuple(self.value(p, d) for p in position)})"
+        return f"read({block}, {_tuple(self.value(p, d) for p in position)})"
 
 
 def real_valued(e: Expr) -> bool:
@@ -308,17 +308,28 @@ def loop_nest(
         raise Unsupported(f"two names become one in Python: {', '.join(arguments)}")
     source = f"def formula({', '.join(arguments)}):\n" + "\n".join(w.lines) + "\n"
     # A function that is an argument has another type in every process: such a nest is not found again on disk.
-    run = _function(source, compiled, keep=not w.functions)
-    return LoopNest(source, tuple(w.tensors), tuple(w.sizes), tuple(w.functions), tuple(w.faults), run)
+    run = _compiled(source, keep=not w.functions) if compiled else _plain(source)
+    return LoopNest(source, tuple(w.tensors), tuple(w.sizes), tuple(w.functions), run)
 
 
-def _function(source: str, compiled: bool, keep: bool):
-    """The function of a loop nest; if it is to be kept, Numba finds it on disk in later processes."""
-    file = _file(source) if compiled and keep else "<loop nest>"
-    namespace: dict = {"_exp": exp, "_log": log, **(steps.compiled() if compiled else steps.PLAIN)}
-    namespace["__name__"] = __name__  # Numba looks for a module when it takes a function from disk
+def _function(source: str, steps: dict, file: str = "<loop nest>"):
+    """The function that the source defines."""
+    # Numba asks for the module of a function that it takes from disk.
+    namespace = {"__name__": __name__, "_exp": exp, "_log": log, **steps}
     exec(compile(source, file, "exec"), namespace)
-    return numba.njit(cache=keep)(namespace["formula"]) if compiled else namespace["formula"]
+    return namespace["formula"]
+
+
+def _plain(source: str):
+    """The loops in Python."""
+    return _function(source, steps.PLAIN)
+
+
+def _compiled(source: str, keep: bool):
+    """The loops by Numba; if they are to be kept, later processes find them on disk."""
+    if not keep:
+        return numba.njit(_function(source, steps.compiled()))
+    return numba.njit(cache=True)(_function(source, steps.compiled(), _file(source)))
 
 
 def _file(source: str) -> str:

@@ -189,7 +189,7 @@ def check(label: str, folder: Path | str | None = None) -> Table:
 def loops(label: str, folder: Path | str | None = None) -> str:
     """The formulas with this label as the loops that `check` runs, in Python.
 
-    A tensor is read by ``read(fault, X, index)``; whole numbers are multiplied, added up and divided by ``times``,
+    A tensor is read by ``read(X, index)``; whole numbers are multiplied, added up and divided by ``times``,
     ``exact`` and ``divided``. They stand in ``lectcode/verify/steps.py`` and raise where an index lies outside or a
     result is not exact. An index has the name that it has in the formula; a prime becomes ``_prime``.
 
@@ -214,7 +214,7 @@ def loops(label: str, folder: Path | str | None = None) -> str:
             for n in range(N):
                 for h in range(H_out):
                     for w in range(W_out):
-                        total = exact(total + read(0, G, (n, c_out, h, w)))
+                        total = exact(total + read(G, (n, c_out, h, w)))
             out[c_out] = exact(total)
     """
     book, _ = open_book(folder)

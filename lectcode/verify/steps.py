@@ -6,7 +6,8 @@ limit, a wrong summand that 2^64 divides would vanish.
 Numba keeps each step on disk for every later loop nest, so only the loops themselves have to be compiled anew.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 
 import numba
 import numpy as np
@@ -15,18 +16,18 @@ EXACT = 2**53
 _REAL_EXACT = float(EXACT)
 
 
-def start(fault, axis_length, i, length):
-    """The first index i of ``length`` places on an axis; IndexError(fault) if one of them lies outside."""
-    if i < 0 or i + length > axis_length:
-        raise IndexError(fault)
+def start(X, axis, i, length):
+    """The first index i of ``length`` places on an axis; IndexError if one of them lies outside."""
+    if i < 0 or i + length > X.shape[axis]:
+        raise IndexError
     return i
 
 
-def read(fault, X, index):
-    """An entry of a tensor (NumPy would wrap a negative index); IndexError(fault) outside of its shape."""
+def read(X, index):
+    """An entry of a tensor (NumPy would wrap a negative index); IndexError outside of its shape."""
     for k in range(len(index)):
         if index[k] < 0 or index[k] >= X.shape[k]:
-            raise IndexError(fault)
+            raise IndexError
     return X[index]
 
 
@@ -58,10 +59,34 @@ def divided(x, y):
     return x // y
 
 
-PLAIN = {step.__name__: step for step in (start, read, exact, times, power, divided)}
+class OutsideError(IndexError):
+    """A read outside of the tensor that it carries."""
+
+    def __init__(self, tensor: np.ndarray):
+        super().__init__(f"a tensor is read outside of its shape {tensor.shape}")
+        self.tensor = tensor
+
+
+def _telling(step: Callable) -> Callable:
+    @wraps(step)
+    def told(X, *place):
+        try:
+            return step(X, *place)
+        except IndexError:
+            raise OutsideError(X) from None
+
+    return told
+
+
+PLAIN = {step.__name__: step for step in (_telling(start), _telling(read), exact, times, power, divided)}
 
 
 @lru_cache(maxsize=1)
 def compiled() -> dict:
-    """The steps by name, compiled."""
-    return {name: numba.njit(cache=True)(step) for name, step in PLAIN.items()}
+    """The steps by name, compiled: reads for any tensor, arithmetic for whole numbers of 64 bits."""
+    steps = {step.__name__: numba.njit(cache=True)(step) for step in (start, read)}
+    for step, arguments in ((exact, 1), (times, 2), (power, 2), (divided, 2)):
+        # With the types given, Numba does not compile another version for every number that stands in a formula.
+        signature = numba.int64(*[numba.int64] * arguments)
+        steps[step.__name__] = numba.njit([signature], cache=True)(step)
+    return steps

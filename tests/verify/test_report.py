@@ -178,7 +178,7 @@ def test_loops_are_shown_for_what_gives_entries(book, identities_book):
     pad, forward = loops("conv-pad", LECTURE), loops("conv-forward", LECTURE)
     for source in (pad, forward):
         compile(source, "loops", "exec")
-    assert "term = read(0, I, (n, c, -P + i, -P + j))" in pad
+    assert "term = read(I, (n, c, -P + i, -P + j))" in pad
     with pytest.raises(Unsupported, match="conv-twice is no formula that gives the entries"):
         loops("conv-twice", identities_book)
 
