@@ -45,9 +45,7 @@ def _derived(definitions: tuple):
     results = "".join(f"{n!r}: {identifier(n)}, " for n in names)
     source = f"def derived({', '.join(map(identifier, inputs))}):\n" + "\n".join(w.lines)
     source += f"\n    return {{{results}}}\n"
-    namespace = dict(steps.PLAIN)
-    exec(compile(source, "<sizes>", "exec"), namespace)
-    return namespace["derived"], inputs
+    return steps.plain(source), inputs
 
 
 def sizes_of(scope: Scope, limit: int, largest: int | None = None, distinct: bool = True) -> list[dict[str, int]]:
@@ -135,9 +133,7 @@ def _compiled(values: tuple):
     results = [w.value(v, 1) for v in values]
     source = f"def numbers({', '.join(map(identifier, w.sizes))}):\n" + "\n".join(w.lines)
     source += f"\n    return ({''.join(r + ', ' for r in results)})\n"
-    namespace = dict(steps.PLAIN)
-    exec(compile(source, "<shape>", "exec"), namespace)
-    return namespace["numbers"], tuple(w.sizes)
+    return steps.plain(source), tuple(w.sizes)
 
 
 def numbers_of(values: tuple, sizes: dict[str, int]) -> tuple[int, ...]:

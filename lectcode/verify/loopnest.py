@@ -11,19 +11,13 @@ normal form.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, count
 from keyword import kwlist
-from math import exp, log
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 
-import numba
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, Symbol, Tuple
 
 from lectcode.verify import steps
@@ -45,7 +39,7 @@ from lectcode.verify.expressions import (
 )
 
 _CONDITIONS = (AtLeastZero, IsZero, IsPositive, Divides, KroneckerDelta)
-_ELEMENTARY = {Exponential: "_exp", Logarithm: "_log"}
+_ELEMENTARY = {Exponential: "exp", Logarithm: "log"}
 _SIGNS = {"'": "_prime", "~": "_tilde", "^": "_hat", "-": "_bar", "∂": "d_"}
 
 
@@ -57,6 +51,10 @@ def identifier(name: str) -> str:
 def _tuple(values: Iterable[str]) -> str:
     values = [*values]
     return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
+
+
+def _sum(*terms: str) -> str:
+    return " + ".join(terms).replace("+ -", "- ")
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class LoopNest:
     def _fault(self, out, arguments: list, tensors: dict) -> str:
         """Which tensor is read outside of its shape; compiled loops cannot tell, plain ones can."""
         try:
-            _plain(self.source)(out, *arguments)
+            steps.plain(self.source)(out, *arguments)
         except steps.OutsideError as problem:
             found = problem.tensor
         name = next((t for t in self.tensors if tensors[t] is found), "the derivative of a window")
@@ -137,7 +135,7 @@ class Writer:
         if isinstance(e, ProductOver):
             return self.product_over(e, d)
         if isinstance(e, Add):
-            return " + ".join(self.value(a, d) for a in e.args).replace("+ -", "- ")
+            return _sum(*(self.value(a, d) for a in e.args))
         if isinstance(e, Mul):
             return self.product(e, d)
         if isinstance(e, _CONDITIONS):
@@ -192,7 +190,7 @@ class Writer:
             self.loop(i, low, high, d)
             d += 1
         inner = self.value(e.function, d)
-        self.put(d, f"{total} = {self.exact(f'{total} + {inner}')}")
+        self.put(d, f"{total} = {self.exact(_sum(total, inner))}")
         return total
 
     def product_over(self, e: ProductOver, d: int) -> str:
@@ -308,45 +306,8 @@ def loop_nest(
         raise Unsupported(f"two names become one in Python: {', '.join(arguments)}")
     source = f"def formula({', '.join(arguments)}):\n" + "\n".join(w.lines) + "\n"
     # A function that is an argument has another type in every process: such a nest is not found again on disk.
-    run = _compiled(source, keep=not w.functions) if compiled else _plain(source)
+    run = steps.compiled(source, keep=not w.functions) if compiled else steps.plain(source)
     return LoopNest(source, tuple(w.tensors), tuple(w.sizes), tuple(w.functions), run)
-
-
-def _function(source: str, steps: dict, file: str = "<loop nest>"):
-    """The function that the source defines."""
-    # Numba asks for the module of a function that it takes from disk.
-    namespace = {"__name__": __name__, "_exp": exp, "_log": log, **steps}
-    exec(compile(source, file, "exec"), namespace)
-    return namespace["formula"]
-
-
-def _plain(source: str):
-    """The loops in Python."""
-    return _function(source, steps.PLAIN)
-
-
-def _compiled(source: str, keep: bool):
-    """The loops by Numba; if they are to be kept, later processes find them on disk."""
-    if not keep:
-        return numba.njit(_function(source, steps.compiled()))
-    return numba.njit(cache=True)(_function(source, steps.compiled(), _file(source)))
-
-
-def _file(source: str) -> str:
-    """Write the source into a file of its own, where Numba keeps the compiled steps.
-
-    Numba keeps a function beside its file for as long as the file stays the same. The name of this one changes with the
-    source and with the steps, which are compiled into the loops.
-    """
-    content = f"{source}\n{Path(steps.__file__).read_text(encoding='utf-8')}"
-    folder = Path(steps.compiled()["read"].stats.cache_path, "formulas")
-    file = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.py"
-    if not file.exists():
-        folder.mkdir(exist_ok=True)
-        with NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as f:
-            f.write(source)
-        os.replace(f.name, file)  # another process may be writing the same
-    return str(file)
 
 
 def operations(e: Expr, shape: tuple[Expr, ...]) -> Expr:

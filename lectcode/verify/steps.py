@@ -3,11 +3,17 @@
 Whole numbers below 2^53 are exact in float64, as the kernels compute. Those of 64 bits begin again at 2^64: without a
 limit, a wrong summand that 2^64 divides would vanish.
 
-Numba keeps each step on disk for every later loop nest, so only the loops themselves have to be compiled anew.
+Numba keeps each step on disk for every later loop nest, and the loops as well: whoever runs a formula a second time,
+in whatever process, compiles nothing.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
 from functools import lru_cache, wraps
+from math import exp, log
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numba
 import numpy as np
@@ -78,15 +84,51 @@ def _telling(step: Callable) -> Callable:
     return told
 
 
-PLAIN = {step.__name__: step for step in (_telling(start), _telling(read), exact, times, power, divided)}
+PLAIN = {f.__name__: f for f in (_telling(start), _telling(read), exact, times, power, divided, exp, log)}
 
 
 @lru_cache(maxsize=1)
-def compiled() -> dict:
+def compiled_steps() -> dict[str, Callable]:
     """The steps by name, compiled: reads for any tensor, arithmetic for whole numbers of 64 bits."""
-    steps = {step.__name__: numba.njit(cache=True)(step) for step in (start, read)}
+    steps = {"exp": exp, "log": log} | {step.__name__: numba.njit(cache=True)(step) for step in (start, read)}
     for step, arguments in ((exact, 1), (times, 2), (power, 2), (divided, 2)):
         # With the types given, Numba does not compile another version for every number that stands in a formula.
         signature = numba.int64(*[numba.int64] * arguments)
         steps[step.__name__] = numba.njit([signature], cache=True)(step)
     return steps
+
+
+def _function(source: str, steps: dict[str, Callable], file: str = "<loops>") -> Callable:
+    """The function that the source defines."""
+    namespace = {"__name__": __name__, **steps}  # Numba asks for the module of a function that it takes from disk
+    exec(compile(source, file, "exec"), namespace)
+    return namespace[source[len("def ") : source.index("(")]]
+
+
+def plain(source: str) -> Callable:
+    """The function in Python."""
+    return _function(source, PLAIN)
+
+
+def compiled(source: str, keep: bool) -> Callable:
+    """The function by Numba; if it is to be kept, later processes find it on disk."""
+    if not keep:
+        return numba.njit(_function(source, compiled_steps()))
+    return numba.njit(cache=True)(_function(source, compiled_steps(), _file(source)))
+
+
+def _file(source: str) -> str:
+    """Write the source into a file of its own, where Numba keeps the compiled steps.
+
+    Numba keeps a function beside its file for as long as the file stays the same. The name of this one changes with the
+    source and with the steps, which are compiled into the loops.
+    """
+    content = f"{source}\n{Path(__file__).read_text(encoding='utf-8')}"
+    folder = Path(compiled_steps()["read"].stats.cache_path, "formulas")
+    file = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.py"
+    if not file.exists():
+        folder.mkdir(exist_ok=True)
+        with NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as f:
+            f.write(source)
+        os.replace(f.name, file)  # another process may be writing the same
+    return str(file)

@@ -125,7 +125,7 @@ from lectcode.verify.loopnest import loop_nest
 (f,) = read_text({page!r}).formulas
 nest = loop_nest(f.right, tuple(f.indices.values()), f.scope.shapes["O"])
 print(nest(np.zeros(3, np.int64), {{"X": np.arange(9)}}, {{"A": 9, "E": 3}}), end=" ")
-stats = [function.stats for function in (nest.run, steps.compiled()["read"])]
+stats = [function.stats for function in (nest.run, steps.compiled_steps()["read"])]
 print(*[sum(s.cache_misses.values()) for s in stats], sum(stats[0].cache_hits.values()))
 """
 
