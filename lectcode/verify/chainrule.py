@@ -11,15 +11,8 @@ from sympy import Expr, Indexed, S, Sum
 
 from lectcode.verify.differentiate import derivative
 from lectcode.verify.errors import Unsupported
-from lectcode.verify.expressions import FloorQuotient, Window, WindowPartial, gradient_name, refresh, tensor
+from lectcode.verify.expressions import FloorQuotient, gradient_name, refresh, tensor, tensors_of
 from lectcode.verify.scope import Scope
-
-
-def mentions(e: Expr, name: str) -> bool:
-    """Does the expression contain entries of that tensor?"""
-    return any(x.base.label.name == name for x in e.atoms(Indexed)) or any(
-        x.args[1].name == name for x in e.atoms(Window, WindowPartial)
-    )
 
 
 def contributing(scope: Scope) -> list[str]:
@@ -29,7 +22,7 @@ def contributing(scope: Scope) -> list[str]:
         raise Unsupported("no output: G = dL/dO is not declared for a tensor that has a definition, and L has none")
     for name in found:  # grows while it is read
         value = scope.definitions[name].value
-        found += [d for d in scope.definitions if d not in found and mentions(value, d)]
+        found += [d for d in scope.definitions if d not in found and d in tensors_of(value)]
     return found
 
 
@@ -39,7 +32,7 @@ def chain_rule(scope: Scope, name: str, indices) -> Expr:
     total, users = S.Zero, 0
     for user in contributing(scope):
         definition = scope.definitions[user]
-        if user == name or not mentions(definition.value, name):
+        if user == name or name not in tensors_of(definition.value):
             continue
         users += 1
         if user == "L":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sympy import Add, Expr, Indexed, Mul, Pow, S, Sum, Symbol
 
-from lectcode.verify.chainrule import chain_rule, contributing, mentions, with_sizes_written_out, written_out
+from lectcode.verify.chainrule import chain_rule, contributing, with_sizes_written_out, written_out
 from lectcode.verify.difference import difference
 from lectcode.verify.errors import MeaningError, Refuted, Unsupported
 from lectcode.verify.expressions import (
@@ -25,6 +25,7 @@ from lectcode.verify.expressions import (
     normal,
     refresh,
     tensor,
+    tensors_of,
 )
 from lectcode.verify.facts import Facts
 from lectcode.verify.grammar import GrammarError, parse
@@ -190,7 +191,7 @@ class _Deriver:
         entry = tensor(f.tensor)[tuple(f.indices.values())]
         for user in contributing(self.scope):
             d = self.scope.definitions[user]
-            if user == f.tensor or not mentions(d.value, f.tensor):
+            if user == f.tensor or f.tensor not in tensors_of(d.value):
                 continue
             above = tensor(self.scope.upstream.get(user, gradient_name(user)))[d.indices]
             limits = [(i, S.Zero, n - 1) for i, n in zip(d.indices, self.scope.shape(user), strict=True)]

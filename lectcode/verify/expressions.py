@@ -263,6 +263,11 @@ def _numbered(e: Expr) -> tuple[Expr, int]:
     return out, depth
 
 
+def tensors_of(e: Expr) -> set[str]:
+    """The tensors that an expression reads, by entries or by windows."""
+    return {x.base.label.name for x in e.atoms(Indexed)} | {x.args[1].name for x in e.atoms(Window, WindowPartial)}
+
+
 def refresh(e: Expr) -> Expr:
     """The same expression with new bound indices."""
     names = {i: fresh(i.name) for s in e.atoms(Sum) for i, _, _ in s.limits}

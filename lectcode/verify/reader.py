@@ -23,9 +23,8 @@ from pathlib import Path
 from sympy import Expr, Indexed, Symbol
 
 from lectcode.verify import syntax as ast
-from lectcode.verify.chainrule import mentions
 from lectcode.verify.errors import LatexError, MeaningError, Place, Unsupported, VerificationError
-from lectcode.verify.expressions import FloorQuotient, normal
+from lectcode.verify.expressions import FloorQuotient, normal, tensors_of
 from lectcode.verify.grammar import GrammarError, parse
 from lectcode.verify.letters import OUTPUT_SIZES, is_setting
 from lectcode.verify.rows import Row, rows
@@ -463,10 +462,10 @@ class _Reader:
         """A tensor is defined before a formula reads it, and not anew while a definition in force reads it."""
         if left.tensor in self.scope.redeclared:
             others = [d for d in self.scope.definitions.values() if d.tensor != left.tensor]
-            reading = next((d.where for d in others if mentions(d.value, left.tensor)), None)
+            reading = next((d.where for d in others if left.tensor in tensors_of(d.value)), None)
         else:
             mine = (f for f in self.book.formulas if f.section == self.section and f.right is not None)
-            reading = next((f.place for f in mine if mentions(f.right, left.tensor)), None)
+            reading = next((f.place for f in mine if left.tensor in tensors_of(f.right)), None)
         if reading:
             raise MeaningError(left, f"{left.tensor} is read at {reading}; define it before that")
 

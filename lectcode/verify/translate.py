@@ -30,6 +30,7 @@ from lectcode.verify.expressions import (
     normal,
     plain,
     tensor,
+    tensors_of,
 )
 
 if TYPE_CHECKING:
@@ -213,11 +214,11 @@ class Translator:
             self.indexed(above, above.tensor, env)
             definition = self.scope.definitions[above.tensor]
             value = definition.at([self.integral(i, env) for i in above.indices])
-            return derivative(self.down_to(below.tensor, value), self.indexed(below, below.tensor, env))
+            return derivative(self.down_to(below.tensor, above, value), self.indexed(below, below.tensor, env))
         raise MeaningError(t.numerator, "only L or an entry of a tensor can stand above the bar")
 
-    def down_to(self, name: str, value: Expr) -> Expr:
-        """The value with every defined tensor written out that is computed from the tensor ``name``.
+    def down_to(self, name: str, t: ast.Entry, value: Expr) -> Expr:
+        """The value of the entry ``t`` with every defined tensor written out that is computed from the tensor ``name``.
 
         So a derivative follows all ways from one to the other. This ends: a tensor is defined before it is read.
         """
@@ -226,13 +227,17 @@ class Translator:
             x for x in value.atoms(Indexed) if (user := x.base.label.name) != name and self.computed_from(name, user)
         ]:
             value = value.xreplace({x: definitions[x.base.label.name].at(x.indices) for x in between})
+        for x in value.atoms(Window, WindowPartial):
+            if (user := x.args[1].name) != name and self.computed_from(name, user):
+                way = f"{t.tensor} reads a window of {user}, which is computed from {name}"
+                raise MeaningError(t, f"{way}: use the derivative by {user}")
         return value
 
     def computed_from(self, name: str, user: str) -> bool:
         """Do the definitions lead from one tensor to another?"""
         if user not in self.scope.definitions:
             return False
-        read = {x.base.label.name for x in self.scope.definitions[user].value.atoms(Indexed)}
+        read = tensors_of(self.scope.definitions[user].value)
         return name in read or any(self.computed_from(name, x) for x in read)
 
     def _window(self, kind, t, env, *more):

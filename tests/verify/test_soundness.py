@@ -136,6 +136,21 @@ def test_a_derivative_follows_all_ways():
         prove(CHAIN, BY_X + STEP + " + " + TOTAL)
 
 
+def test_a_derivative_through_a_window_is_refused():
+    """The way over Z cannot be written out, so the way beside it would be taken for the whole."""
+    window = CHAIN.replace(
+        r"\mathbf{Z} & \in", "f & : \\mathbb{R}^{K} \\rightarrow \\mathbb{R} \\\\\n\\mathbf{Z} & \\in"
+    )
+    window = window.replace(r"\mathbf{O} & \in \mathbb{R}^{A}", r"\mathbf{O} & \in \mathbb{R}^{(A - K + 1)}")
+    window = window.replace(r"\mathbf{O}} \in \mathbb{R}^{A}", r"\mathbf{O}} \in \mathbb{R}^{(A - K + 1)}")
+    window = window.replace(r"\mathbf{Z}[a] \cdot \mathbf{Z}[a]", r"f(\mathbf{Z}[a:a + K]) + \mathbf{X}[a]")
+    assert r"f(\mathbf{Z}[a:a + K])" in window
+    total = TOTAL.replace("A-1", "A-K")
+    for right in (total, f"{STEP} + {total}"):
+        with pytest.raises(LatexError, match="O reads a window of Z, which is computed from X"):
+            prove(window, BY_X + right)
+
+
 def test_the_given_derivative_belongs_to_its_last_output():
     more = r"""
 $$
