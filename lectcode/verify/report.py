@@ -229,7 +229,25 @@ def loops(label: str, folder: Path | str | None = None) -> str:
 
 
 def check_chapter(name: str, folder: Path | str | None = None) -> Table:
-    """Check all formulas of one page, by the name of its file, such as "conv-gradients"."""
+    """Check all formulas of one page; raise `Refuted` if anything does not hold.
+
+    Parameters
+    ----------
+    name : str
+        The name of the page's file, such as "conv-gradients".
+    folder : path, optional
+        The book; by default the one around this package or inside it.
+
+    Returns
+    -------
+    Table
+        One line for each formula: what it is, and how far it was proved, kept in bounds and run.
+
+    Raises
+    ------
+    KeyError
+        If no page of this name has a formula.
+    """
     book, oracle = open_book(folder)
     mine = [f for f in checkable(book) if Path(f.page).stem == Path(name).stem]
     if not mine:
@@ -248,14 +266,32 @@ def verify_all(
 
 
 def ledger(folder: Path | str | None = None) -> Table:
-    """The ledger of the book, every formula with its checks; raise `Refuted` if anything does not hold."""
+    """The ledger of the book, every formula with its checks; raise `Refuted` if anything does not hold.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The book; by default the one around this package or inside it.
+
+    Returns
+    -------
+    Table
+        One line for each formula, with the number of formulas, proofs and reads below. It takes a minute or two.
+    """
     rows = verify_all(folder)
     _raise_failures(rows)
     return ledger_table(rows)
 
 
 def identity_table() -> Table:
-    """Identities of the convolution layer and theorems on sizes, each with the wrong versions that were rejected."""
+    """Identities of the convolution layer and theorems on sizes, each with the wrong versions that were rejected.
+
+    Returns
+    -------
+    Table
+        One line for each statement. Theorems on sizes need z3-solver; without it their line says that they were not
+        checked here.
+    """
     rows = [(o.name, o.scope, f"{o.rejected} rejected") for o in prove_all()]
     for theorem in THEOREMS:
         if available():

@@ -27,7 +27,23 @@ class FormulaSheet:
 
 
 def formula_sheet(folder: Path | str | None = None) -> FormulaSheet:
-    """Collect the boxed formulas of a book, in the order of its contents; none at all is an error."""
+    """Collect the boxed formulas of a book, in the order of its contents.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The book; by default the one around this package or inside it.
+
+    Returns
+    -------
+    FormulaSheet
+        A notebook shows it as LaTeX, with the numbers of the formulas.
+
+    Raises
+    ------
+    ValueError
+        If the book has no boxed formula.
+    """
     book = read_book(Path(folder) if folder else find_book())
     pages: dict[str, list[Display]] = {}
     for formula in book.formulas:
