@@ -12,7 +12,7 @@ normal form.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, count
@@ -37,6 +37,7 @@ from lectcode.verify.expressions import (
     Window,
     WindowPartial,
 )
+from lectcode.verify.windowfunctions import FUNCTIONS
 
 _CONDITIONS = (AtLeastZero, IsZero, IsPositive, Divides, KroneckerDelta)
 _ELEMENTARY = {Exponential: "exp", Logarithm: "log"}
@@ -64,13 +65,12 @@ class LoopNest:
     source: str
     tensors: tuple[str, ...]
     sizes: tuple[str, ...]
-    functions: tuple[str, ...]
-    run: object
+    functions: dict[str, Callable]  # of windows, by the names that the source has for them
+    run: Callable
 
-    def __call__(self, out, tensors: dict, sizes: dict, functions: dict | None = None):
+    def __call__(self, out, tensors: dict, sizes: dict):
         """Fill ``out``."""
         arguments = [tensors[t] for t in self.tensors] + [sizes[s] for s in self.sizes]
-        arguments += [(functions or {})[f] for f in self.functions]
         try:
             self.run(out, *arguments)
         except IndexError:
@@ -80,7 +80,7 @@ class LoopNest:
     def _fault(self, out, arguments: list, tensors: dict) -> str:
         """Which tensor is read outside of its shape; compiled loops cannot tell, plain ones can."""
         try:
-            steps.plain(self.source)(out, *arguments)
+            steps.plain(self.source, self.functions)(out, *arguments)
         except steps.OutsideError as problem:
             found = problem.tensor
         name = next((t for t in self.tensors if tensors[t] is found), "the derivative of a window")
@@ -301,13 +301,14 @@ def loop_nest(
     d = len(indices) + 1
     value = w.exact(w.value(e, d))
     w.put(d, f"out[{', '.join(w.names[i] for i in indices) or '()'}] = {value}")
-    arguments = ["out", *map(identifier, w.tensors), *map(identifier, w.sizes), *w.functions]
-    if len({*arguments, *steps.PLAIN}) != len(arguments) + len(steps.PLAIN):
+    arguments = ["out", *map(identifier, w.tensors), *map(identifier, w.sizes)]
+    names = [*arguments, *w.functions, *steps.PLAIN]
+    if len(set(names)) != len(names):
         raise Unsupported(f"two names become one in Python: {', '.join(arguments)}")
     source = f"def formula({', '.join(arguments)}):\n" + "\n".join(w.lines) + "\n"
-    # A function that is an argument has another type in every process: such a nest is not found again on disk.
-    run = steps.compiled(source, keep=not w.functions) if compiled else steps.plain(source)
-    return LoopNest(source, tuple(w.tensors), tuple(w.sizes), tuple(w.functions), run)
+    functions = {name: FUNCTIONS[name] for name in w.functions}
+    run = (steps.compiled if compiled else steps.plain)(source, functions)
+    return LoopNest(source, tuple(w.tensors), tuple(w.sizes), functions, run)
 
 
 def operations(e: Expr, shape: tuple[Expr, ...]) -> Expr:

@@ -18,6 +18,9 @@ from tempfile import NamedTemporaryFile
 import numba
 import numpy as np
 
+from lectcode.verify import windowfunctions
+from lectcode.verify.windowfunctions import jitted
+
 EXACT = 2**53
 _REAL_EXACT = float(EXACT)
 
@@ -98,34 +101,34 @@ def compiled_steps() -> dict[str, Callable]:
     return steps
 
 
-def _function(source: str, steps: dict[str, Callable], file: str = "<loops>") -> Callable:
-    """The function that the source defines."""
-    namespace = {"__name__": __name__, **steps}  # Numba asks for the module of a function that it takes from disk
+def _function(source: str, names: dict[str, Callable], file: str = "<loops>") -> Callable:
+    """The function that the source defines; it calls others by these names."""
+    namespace = {"__name__": __name__, **names}  # Numba asks for the module of a function that it takes from disk
     exec(compile(source, file, "exec"), namespace)
     return namespace[source[len("def ") : source.index("(")]]
 
 
-def plain(source: str) -> Callable:
-    """The function in Python."""
-    return _function(source, PLAIN)
+def plain(source: str, functions: dict[str, Callable] | None = None) -> Callable:
+    """The function in Python; it may call the steps and these functions."""
+    return _function(source, PLAIN | (functions or {}))
 
 
-def compiled(source: str, keep: bool) -> Callable:
-    """The function by Numba; if it is to be kept, later processes find it on disk."""
-    if not keep:
-        return numba.njit(_function(source, compiled_steps()))
-    return numba.njit(cache=True)(_function(source, compiled_steps(), _file(source)))
+def compiled(source: str, functions: dict[str, Callable]) -> Callable:
+    """The same by Numba, which keeps it on disk for later processes."""
+    names = compiled_steps() | {name: jitted(function) for name, function in functions.items()}
+    return numba.njit(cache=True)(_function(source, names, _file(source)))
 
 
 def _file(source: str) -> str:
     """Write the source into a file of its own, where Numba keeps the compiled steps.
 
     Numba keeps a function beside its file for as long as the file stays the same. The name of this one changes with the
-    source and with the steps, which are compiled into the loops.
+    source and with what it calls, which is compiled into the loops.
     """
-    content = f"{source}\n{Path(__file__).read_text(encoding='utf-8')}"
+    called = "".join(Path(module).read_text(encoding="utf-8") for module in (__file__, windowfunctions.__file__))
+    name = hashlib.sha256(f"{source}\n{called}".encode()).hexdigest()[:32]
     folder = Path(compiled_steps()["read"].stats.cache_path, "formulas")
-    file = folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.py"
+    file = folder / f"{name}.py"
     if not file.exists():
         folder.mkdir(exist_ok=True)
         with NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as f:

@@ -19,7 +19,7 @@ import lectcode
 from lectcode import nn, reference
 from lectcode.kernels import ALGORITHMS
 from lectcode.verify.letters import OUTPUT_SIZES, along, padding, pads, pair
-from lectcode.verify.world import jitted, pooling_derivative, pooling_function
+from lectcode.verify.windowfunctions import jitted, pooling_derivative, pooling_function
 
 Numbers = dict[str, int]
 Arrays = Mapping[str, np.ndarray]

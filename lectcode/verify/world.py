@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-import numba
 import numpy as np
 from sympy import Expr, Pow, Rational
 
@@ -23,33 +22,6 @@ _SMALL_REAL = 2.0**-15
 _LARGE_REAL = 2.0**16
 _LARGE_EXPONENT = 9.25  # exp of nine times this is not too large
 _LARGEST = 2**22  # what the pooling function may get: what it gives is then below 2^53
-
-
-def pooling_function(window):
-    """A function of one window whose partial derivatives all differ: sum of (1 + i + 4 j) x_ij^2."""
-    total = 0
-    for i in range(window.shape[0]):
-        for j in range(window.shape[1]):
-            total += (1 + i + 4 * j) * window[i, j] * window[i, j]
-    return total
-
-
-def pooling_derivative(window):
-    """The partial derivatives of `pooling_function`."""
-    out = np.zeros_like(window)
-    for i in range(window.shape[0]):
-        for j in range(window.shape[1]):
-            out[i, j] = 2 * (1 + i + 4 * j) * window[i, j]
-    return out
-
-
-FUNCTIONS = {"f": pooling_function, "df": pooling_derivative}
-
-
-@lru_cache(maxsize=4)
-def jitted(function):
-    """The function, compiled."""
-    return numba.njit(function)
 
 
 @lru_cache(maxsize=4096)
@@ -146,11 +118,10 @@ class World:
         """Run a loop nest over an array of that tensor's shape (None: a single number)."""
         shape = shape_of(self.scope, tensor, self.sizes) if tensor else ()
         out = np.zeros(shape, np.float64 if self.real else np.int64)
-        functions = {n: jitted(FUNCTIONS[n]) if self.compiled else FUNCTIONS[n] for n in nest.functions}
         tensors = {t: self[t] for t in nest.tensors}
-        if functions and not self.real and any(np.abs(x).max(initial=0) > _LARGEST for x in tensors.values()):
+        if nest.functions and not self.real and any(np.abs(x).max(initial=0) > _LARGEST for x in tensors.values()):
             raise ArithmeticError("a number is too large for the pooling function")
-        return nest(out, tensors, self.sizes, functions)
+        return nest(out, tensors, self.sizes)
 
     def value(self, formula: Formula, e: Expr) -> np.ndarray:
         """The values of an expression over the indices of a formula."""
