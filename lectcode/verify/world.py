@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from sympy import Expr, Pow, Rational
+from sympy import Dummy, Expr, Pow, Rational
 
 from lectcode.verify.cases import SCALE, random_tensor, shape_of
 from lectcode.verify.chainrule import chain_rule
-from lectcode.verify.expressions import fresh
+from lectcode.verify.expressions import canonical, fresh
 from lectcode.verify.loopnest import LoopNest, asks_for_signs, loop_nest, real_valued
 from lectcode.verify.reader import Formula
 from lectcode.verify.scope import Scope
@@ -48,6 +48,11 @@ def real(formula: Formula) -> float:
     values = [formula.left, formula.right, *(d.value for d in formula.scope.definitions.values())]
     values = [e for e in values if e is not None]
     return 1 if any(map(real_valued, values)) else 0.5 if any(map(asks_for_signs, values)) else 0
+
+
+@lru_cache(maxsize=16)
+def _index(k: int) -> Dummy:
+    return fresh(f"i{k}")
 
 
 class World:
@@ -110,9 +115,10 @@ class World:
         return loop_nest(e, tuple(indices), tuple(shape), self.compiled, self.real)
 
     def by_chain_rule(self, tensor: str) -> LoopNest:
-        """The loop nest of dL/dX by the chain rule over the definitions."""
-        indices = tuple(fresh(f"i{k}") for k in range(len(self.scope.shapes[tensor])))
-        return self.nest(chain_rule(self.scope, tensor, indices), indices, self.scope.shapes[tensor])
+        """The loop nest of dL/dX by the chain rule over the definitions: one for all worlds."""
+        shape = self.scope.shapes[tensor]
+        indices = tuple(_index(k) for k in range(len(shape)))
+        return self.nest(canonical(chain_rule(self.scope, tensor, indices)), indices, shape)
 
     def fill(self, nest: LoopNest, tensor: str | None) -> np.ndarray:
         """Run a loop nest over an array of that tensor's shape (None: a single number)."""
