@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections import Counter
 from itertools import islice
@@ -15,7 +17,7 @@ import psutil
 import pytest
 
 import lectcode
-from benchmarks import agreement, busy, limits, passes, record, rounding, rows, summary, table, timing
+from benchmarks import agreement, busy, compile_time, limits, passes, record, rounding, rows, summary, table, timing
 from benchmarks import workspace as memory
 from benchmarks.__main__ import arguments
 from benchmarks.contenders import ours
@@ -419,3 +421,19 @@ def test_rows_are_visited_at_least_once(walks, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         arguments()
     assert f"must be at least 1, got {walks}" in capsys.readouterr().err
+
+
+def test_nothing_is_imported_before_its_import_is_timed():
+    code = "import sys, benchmarks.compile_time; print('lectcode' in sys.modules or 'numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_the_total_of_first_calls_does_not_count_the_import(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["compile_time"])
+    found = {compile_time.IMPORT: 5.0, "conv2d": 2.0, "max_pool2d": 1.0}
+    monkeypatch.setattr(compile_time, "in_a_fresh_process", lambda *_: dict(found))
+    compile_time.main()
+    totals = [line.split() for line in capsys.readouterr().out.splitlines() if " total " in line]
+    assert len(totals) >= 6
+    assert {(cold, cached) for *_, cold, cached in totals} == {("3.00", "3.000")}
