@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from benchmarks.contenders import ours
 from benchmarks.layers import Conv, Pool
 from benchmarks.networks import NETWORKS, Walk, distinct, layers_of
 from lectcode import data, reference
+from tests.test_imports import python
 
 # Convolution layers and their weights, from the papers; the multiply-adds in millions, where papers state them.
 PUBLISHED = {
@@ -425,8 +425,7 @@ def test_rows_are_visited_at_least_once(walks, monkeypatch, capsys):
 
 def test_nothing_is_imported_before_its_import_is_timed():
     code = "import sys, benchmarks.compile_time; print('lectcode' in sys.modules or 'numba' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    assert python(code) == "False\n"
 
 
 def test_the_total_of_first_calls_does_not_count_the_import(monkeypatch, capsys):

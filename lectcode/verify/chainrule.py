@@ -21,8 +21,8 @@ def contributing(scope: Scope) -> list[str]:
     if not found:
         raise Unsupported("no output: G = dL/dO is not declared for a tensor that has a definition, and L has none")
     for name in found:  # grows while it is read
-        value = scope.definitions[name].value
-        found += [d for d in scope.definitions if d not in found and d in tensors_of(value)]
+        read = tensors_of(scope.definitions[name].value)
+        found += [d for d in scope.definitions if d not in found and d in read]
     return found
 
 

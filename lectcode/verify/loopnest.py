@@ -12,7 +12,7 @@ normal form.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, count
@@ -49,8 +49,7 @@ def identifier(name: str) -> str:
     return "".join(_SIGNS.get(c, c) for c in name)
 
 
-def _tuple(values: Iterable[str]) -> str:
-    values = [*values]
+def _tuple(*values: str) -> str:
     return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
 
 
@@ -251,7 +250,7 @@ class Writer:
         """A checked read of a tensor."""
         name = e.base.label.name
         self.tensors[name] = None
-        return f"read({identifier(name)}, {_tuple(self.value(i, d) for i in e.indices)})"
+        return f"read({identifier(name)}, {_tuple(*(self.value(i, d) for i in e.indices))})"
 
     def window(self, e: Window | WindowPartial, d: int) -> str:
         """A call of f, or of its derivative, on a checked block."""
@@ -272,7 +271,7 @@ class Writer:
         self.put(d, f"{block} = {called}({identifier(name)}[{', '.join(slices)}])")
         if isinstance(e, Window):
             return block
-        return f"read({block}, {_tuple(self.value(p, d) for p in position)})"
+        return f"read({block}, {_tuple(*(self.value(p, d) for p in position))})"
 
 
 def real_valued(e: Expr) -> bool:
@@ -295,9 +294,7 @@ def loop_nest(
     """
     w = Writer(e, *shape, real=real)
     for d, (i, n) in enumerate(zip(indices, shape, strict=True), 1):
-        w.names[i] = w.new(i.name)
-        length = w.value(n, d)
-        w.put(d, f"for {w.names[i]} in range({length}):")
+        w.loop(i, Integer(0), n - 1, d)
     d = len(indices) + 1
     value = w.exact(w.value(e, d))
     w.put(d, f"out[{', '.join(w.names[i] for i in indices) or '()'}] = {value}")

@@ -19,7 +19,6 @@ import numba
 import numpy as np
 
 from lectcode.verify import windowfunctions
-from lectcode.verify.windowfunctions import jitted
 
 EXACT = 2**53
 _REAL_EXACT = float(EXACT)
@@ -115,7 +114,7 @@ def plain(source: str, functions: dict[str, Callable] | None = None) -> Callable
 
 def compiled(source: str, functions: dict[str, Callable]) -> Callable:
     """The same by Numba, which keeps it on disk for later processes."""
-    names = compiled_steps() | {name: jitted(function) for name, function in functions.items()}
+    names = compiled_steps() | {name: windowfunctions.jitted(function) for name, function in functions.items()}
     return numba.njit(cache=True)(_function(source, names, _file(source)))
 
 

@@ -2,10 +2,6 @@
 
 # ruff: noqa: E501 (a formula is one line)
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from sympy import KroneckerDelta, Rational, Sum, Symbol, sin
@@ -18,6 +14,7 @@ from lectcode.verify.loopnest import identifier, loop_nest
 from lectcode.verify.oracle import Oracle, _Given, compiled
 from lectcode.verify.reader import read_book, read_text
 from lectcode.verify.subjects import GIVEN, Subject, subjects
+from tests.test_imports import python
 from tests.verify.test_reader import BOX, HEAD, Y, boxed
 from tests.verify.test_translate import gradient
 
@@ -133,11 +130,7 @@ print(*[sum(s.cache_misses.values()) for s in stats], sum(stats[0].cache_hits.va
 @pytest.mark.skipif(not compiled(), reason="nothing is compiled without the JIT")
 def test_a_second_process_finds_the_loops_on_disk(tmp_path):
     def printed(formula):
-        code = TWICE.format(page=toy(formula))
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-        return subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-        ).stdout
+        return python(TWICE.format(page=toy(formula)), NUMBA_CACHE_DIR=str(tmp_path))
 
     first, second = r"\mathbf{X}[e + 1]", r"\mathbf{X}[e + 2]"
     assert printed(first) == "[1 2 3] 1 1 0\n"
