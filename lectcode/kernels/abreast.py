@@ -6,8 +6,8 @@ in blocks that are turned in registers.
 """
 
 import numpy as np
-from numba import njit
 
+from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store, transpose
 
 VECTORS = 2**12  # of the copies that are worked on together: they stay in the second-level cache
@@ -40,7 +40,7 @@ def _span(geometry):
     return (geometry.kernel_size[0] - 1) * geometry.dilation[0]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def fetch(X, start, distances, begin, end, size, turned):
     """Turn pixels begin, ..., end - 1 of each plane: turned[p - begin + lanes, i] = X[start + distances[i] + p].
 
@@ -56,7 +56,7 @@ def fetch(X, start, distances, begin, end, size, turned):
                 turned[(p - begin + lanes) * lanes + i] = X[start + distances[i] + p]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def bring(turned, rows, planes, begin, end, size, Y, start):
     """Turn them back, for the first planes only: Y[start + i size + p] = turned[p - begin, i]."""
     lanes = rows.size
@@ -70,7 +70,7 @@ def bring(turned, rows, planes, begin, end, size, Y, start):
                 Y[start + i * size + p] = turned[(p - begin) * lanes + i]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def starts(planes, size, distances):
     """Write where the planes begin that are `size` apart; lanes without a plane repeat the last one.
 
@@ -80,7 +80,7 @@ def starts(planes, size, distances):
         distances[i] = min(i, planes - 1) * size
 
 
-@njit(nogil=True, cache=True)
+@inner
 def inside(count, K, S, D, P, size):
     """Return for each window the first place inside the input and the last one, plus one."""
     ends = np.empty((count, 2), np.int64)
@@ -90,7 +90,7 @@ def inside(count, K, S, D, P, size):
     return ends
 
 
-@njit(nogil=True, cache=True)
+@inner
 def reach(u_0, u_1, H, H_out, span, S, P):
     """Return the first window and the end of those that reach rows u_0, ..., u_1 - 1, and of the rows they reach."""
     h_0 = max(0, -((span - u_0 - P) // S))
@@ -98,7 +98,7 @@ def reach(u_0, u_1, H, H_out, span, S, P):
     return h_0, h_1, max(min(h_0 * S - P, u_0), 0), min(max((h_1 - 1) * S - P + span + 1, u_1), H)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def window_places(rows, columns, row, column, places):
     """Write the distances of a window's places from its corner, and return their number."""
     n = 0
@@ -109,13 +109,13 @@ def window_places(rows, columns, row, column, places):
     return n
 
 
-@njit(nogil=True, cache=True)
+@inner
 def as_before(ends, i):
     """Tell whether window i has the same places inside as the one before."""
     return i > 0 and ends[i, 0] == ends[i - 1, 0] and ends[i, 1] == ends[i - 1, 1]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _maximum(x, places, n, q):
     """Return the largest numbers of window q: the first of equal ones, the first NaN before all."""
     value = load(x, q + places[0])
@@ -125,7 +125,7 @@ def _maximum(x, places, n, q):
     return value
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _total(x, places, n, q):
     """Return the sums of window q."""
     value = load(x, q + places[0])
@@ -134,14 +134,14 @@ def _total(x, places, n, q):
     return value
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _give_to_all(places, n, q, share, d):
     """Add the shares to every place of window q."""
     for k in range(n):
         store(d, q + places[k], load(d, q + places[k]) + share)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once, O, workspace, first, last):
     """Write the maxima, or the sums divided by `divisors` unless None, of the groups of planes first, ..., last - 1."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
@@ -171,7 +171,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
             bring(o, rows, planes, h_0 * W_out, h_1 * W_out, H_out * W_out, results, plane * H_out * W_out)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
     """Write the gradients of the groups of planes first, ..., last - 1.
 

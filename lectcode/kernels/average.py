@@ -7,10 +7,11 @@ This serves integers, and planes that are too few to be worked on together (`abr
 """
 
 import numpy as np
-from numba import njit
+
+from lectcode.kernels.compiled import entry
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry(error_model="numpy")
 def forward(I, divisors, kernel_size, stride, before, O, first, last):
     """Write the sums over the windows, divided by `divisors` unless None, into O."""
     (K_h, K_w), (S_h, S_w), (P_h, P_w) = kernel_size, stride, before
@@ -47,7 +48,7 @@ def forward(I, divisors, kernel_size, stride, before, O, first, last):
                     line[w] /= divisor[w]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry(error_model="numpy")
 def backward(G, divisors, kernel_size, stride, before, dI, first, last):
     """Write the sums of G, divided by `divisors` unless None, over the windows that contain each pixel into dI."""
     (K_h, K_w), (S_h, S_w), (P_h, P_w) = kernel_size, stride, before

@@ -7,8 +7,8 @@ A range [first, last) of tasks is one thread's share. A task alone owns the part
 """
 
 import numpy as np
-from numba import njit
 
+from lectcode.kernels.compiled import entry
 from lectcode.kernels.threads import share
 
 
@@ -29,7 +29,7 @@ def forward(I, F, B, geometry, O):
     share(_forward, tasks, work, pad(I, geometry), F, B, geometry.stride, geometry.dilation, geometry.groups, O)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _forward(I_pad, F, B, stride, dilation, groups, O, first, last):
     (S_h, S_w), (D_h, D_w) = stride, dilation
     C_out, C_in, K_h, K_w = F.shape
@@ -57,7 +57,7 @@ def grad_filters(G, I, geometry, dF):
     share(_grad_filters, tasks, work, G, pad(I, geometry), geometry.stride, geometry.dilation, geometry.groups, dF)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _grad_filters(G, I_pad, stride, dilation, groups, dF, first, last):
     (S_h, S_w), (D_h, D_w) = stride, dilation
     C_out, C_in, K_h, K_w = dF.shape
@@ -87,7 +87,7 @@ def grad_input(G, F, geometry, dI):
     dI[...] = dI_pad[:, :, top : top + H, left : left + W]
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _grad_padded_input(G, F, stride, dilation, groups, dI_pad, first, last):
     (S_h, S_w), (D_h, D_w) = stride, dilation
     C_out, C_in, K_h, K_w = F.shape

@@ -6,14 +6,14 @@ Two filters meet two channels at once, so that each vector that is read is used 
 """
 
 import numpy as np
-from numba import njit
 
+from lectcode.kernels.compiled import entry
 from lectcode.kernels.simd import lanes_of, load, store
 
 AT_ONCE = 4096  # pixels: they stay near while all filters meet them
 
 
-@njit(nogil=True, cache=True)
+@entry
 def grad_filters(G, X, sizes, dF, first, last):
     """Run the tasks first, ..., last - 1: the filters of one group, of one element, with two channels.
 

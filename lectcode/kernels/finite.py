@@ -4,7 +4,8 @@ NumPy would first write what it finds out about each number, and takes three tim
 """
 
 import numpy as np
-from numba import njit
+
+from lectcode.kernels.compiled import entry
 
 
 def finite(array):
@@ -14,7 +15,7 @@ def finite(array):
     return _finite(numbers)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _finite(numbers):
     result, infinity = True, numbers.dtype.type(np.inf)
     for i in range(numbers.size):

@@ -21,10 +21,10 @@ Every sum is added in the order of k, in blocks: a result does not depend on str
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import direct, grouped, narrow, pointwise, rowwise
 from lectcode.kernels.block import VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
+from lectcode.kernels.compiled import entry, inlined, inner
 from lectcode.kernels.correlation import (
     DEPTH,
     FEW,
@@ -134,7 +134,7 @@ def _product(X, F, D, plan, O):
     share(KERNELS[plan.kernel], plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, vectors):
     """Run the micro-kernel that is as wide as needed."""
     if vectors >= VECTORS:
@@ -145,7 +145,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
         multiply_add_1(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add)
 
 
-@njit(nogil=True, cache=True, inline="always")  # a call would count the references to each array, for each panel
+@inlined  # a call would count the references to each array, for each panel
 def _multiply_blocks(
     sizes, blocks, block_0, packed_from, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole,
     places, count, last_k, D,
@@ -180,7 +180,7 @@ def _multiply_blocks(
             unpack(C, c, sizes.stripe, rows, direct, places, count, sizes.O_column, O, to, sizes.O_plane)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of the product for some steps of some images."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)

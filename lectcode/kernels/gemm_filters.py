@@ -27,10 +27,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import dots, grouped, narrow, pointwise
 from lectcode.kernels.block import ROWS, VECTORS, multiply_add_1, multiply_add_2, multiply_add_3
+from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.correlation import one_element
 from lectcode.kernels.filter_plans import DEPTH, Sizes, Tables, plan_filters
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
@@ -82,7 +82,7 @@ def _next_to_each_other(geometry):
     return replace(geometry, input_size=geometry.output_size, stride=(1, 1))
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _copy_met(X, stride, met, first, last):
     """Copy the pixels met in planes first, ..., last - 1."""
     height, width = met.shape[2:]
@@ -114,7 +114,7 @@ def _product(G, I, geometry, rows, dF, finite):
     return plan.way != "inner" or not failed.any()
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _grad_filters(G, X, numbers, arrays, dF, failed, workspace, first, last):
     """Run the tasks first, ..., last - 1: some lines and rows of one group, from one part of the pixels."""
     lanes, sizes, tables = lanes_of(X), Sizes(*numbers), Tables(*arrays)
@@ -191,19 +191,19 @@ def _grad_filters(G, X, numbers, arrays, dF, failed, workspace, first, last):
                 failed[task] = True
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _share_of(task, tasks, quantum, size):
     """Return the first number and the end of what a task has of `size` numbers, of which it takes whole quanta."""
     quanta = (size + quantum - 1) // quantum
     return quanta * task // tasks * quantum, min(quanta * (task + 1) // tasks * quantum, size)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _rounded(size, multiple):
     return (size + multiple - 1) // multiple * multiple
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panel, scratch, C, result, order, dF):
     """Add the products of the pixels of one unit; if it is the last, write the result. Tell if "inner" may do so.
 
@@ -253,7 +253,7 @@ def _add_products(A, a, rows, B, b, lines, sizes, here, tables, panel, scratch, 
     return finite
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _is_finite(panel, pixels, lines, width):
     """Tell if all numbers of a panel are finite: only then are all their products with 0 equal to 0."""
     lanes = lanes_of(panel)
@@ -267,7 +267,7 @@ def _is_finite(panel, pixels, lines, width):
     return check.sum() == 0
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _write(sums, block, first, last, lines, dF, to, pitch):
     """Write the sums of all lines of the rows first, ..., last - 1."""
     lanes = lanes_of(dF)
@@ -282,7 +282,7 @@ def _write(sums, block, first, last, lines, dF, to, pitch):
                 dF[target + v] = sums[source + v]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _write_turned(sums, block, lines, first, last, order, dF, to, pitch):
     """Write the sums of the rows first, ..., last - 1 of all lines."""
     lanes = lanes_of(dF)

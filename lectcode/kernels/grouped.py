@@ -22,10 +22,10 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import block
 from lectcode.kernels.axes import Axis, forward_axes, grad_input_axes
+from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.correlation import no_bias
 from lectcode.kernels.lanewise import ROWS, SUMS, multiply_add_row, multiply_add_rows
 from lectcode.kernels.simd import BYTES, lanes, lanes_of, transpose_to
@@ -121,7 +121,7 @@ def _run(X, F, D, plan, O):
     share(_correlate, plan.tasks, plan.work, *arguments, workspace=(plan.room, X.dtype))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _to_vectors(X, start, planes, begin, pixels, places, copy, position):
     """Make lanes of planes: copy[position + places[p] + l] = X[start + planes[l] + begin + p] for p < pixels."""
     L = planes.size
@@ -136,7 +136,7 @@ def _to_vectors(X, start, planes, begin, pixels, places, copy, position):
                 copy[position + places[p] + lane] = X[start + planes[lane] + p]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _to_planes(results, position, places, O, start, planes, begin, pixels):
     """Make planes of lanes: O[start + planes[l] + begin + p] = results[position + places[p] + l] for p < pixels."""
     L = planes.size
@@ -151,14 +151,14 @@ def _to_planes(results, position, places, O, start, planes, begin, pixels):
                 O[start + planes[lane] + p] = results[position + places[p] + lane]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _distances(block, groups, plane, planes):
     """Tell how far from the first plane that of each lane is; lanes without a group repeat the last one."""
     for lane in range(planes.size):
         planes[lane] = min(lane, groups - 1 - block * planes.size) * plane
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _copy_band(X, plane, planes, i, sizes, inward, copy, at):
     """Copy the rows that the steps from i on meet; around them the copy is zero."""
     (H, W), first, line = sizes.size, i * sizes.stride + sizes.corner, sizes.pitch * planes.size
@@ -170,7 +170,7 @@ def _copy_band(X, plane, planes, i, sizes, inward, copy, at):
     _to_vectors(X, plane * H * W, planes, (first + top) * W, (bottom - top) * W, inward, copy, at + top * line)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _correlate(X, F, D, numbers, parts, pixels, places, taps, filters, inward, outward, O, workspace, first, last):
     """Run the tasks first, ..., last - 1: each computes some rows of all results of a block of groups."""
     L, sizes = lanes_of(X), Sizes(*numbers)
@@ -336,7 +336,7 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
     return Plan(sizes, told, sum(workspace), blocks * shares, plan.work)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _grad_filters(G, X, numbers, pixels, taps, filters, inward, dense, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: each adds some bands of some images for a block of groups."""
     L, sizes = lanes_of(X), Sizes(*numbers)

@@ -14,19 +14,20 @@ This serves integers, and planes that are too few to be worked on together (`abr
 """
 
 import numpy as np
-from numba import njit
+
+from lectcode.kernels.compiled import entry, inner
 
 BAND = 2048  # numbers that are worked on together: two such lines fit into any first cache
 
 
-@njit(nogil=True, cache=True)
+@entry
 def frame_of(output_size, kernel_size, stride, dilation):
     """Return height and width of what all windows cover together."""
     (H_out, W_out), (K_h, K_w), (S_h, S_w), (D_h, D_w) = output_size, kernel_size, stride, dilation
     return (H_out - 1) * S_h + (K_h - 1) * D_h + 1, (W_out - 1) * S_w + (K_w - 1) * D_w + 1
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _nearest(u, H, D):
     """Return the position inside that is nearest to u in steps of D; any position if no window leads from u inside."""
     if u < 0:
@@ -34,7 +35,7 @@ def _nearest(u, H, D):
     return u if u < H else max(H - 1 - (H - 1 - u) % D, 0)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _larger(x, shift, count, y):
     """Write the larger of x[p] and x[p + shift] into y[p]: the first of equal ones, the first NaN before all."""
     later, y = x[shift : shift + count], y[:count]
@@ -43,7 +44,7 @@ def _larger(x, shift, count, y):
         y[p] = b if (b > a) | ((b != b) & (a == a)) else a
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _slide(x, axes, one, two):
     """Return the maxima over windows that begin at x[0], x[1], ...; one and two are room to work in.
 
@@ -59,7 +60,7 @@ def _slide(x, axes, one, two):
     return x
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _surround(image, frame_size, dilation, before, frame):
     """Write the image and, around it, pixels of the windows that reach outside into the frame."""
     (H, W), (height, width), left = image.shape, frame_size, before[1]
@@ -75,7 +76,7 @@ def _surround(image, frame_size, dilation, before, frame):
             line[v] = row[_nearest(v - left, W, dilation[1])]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@entry(error_model="numpy")
 def forward(I, kernel_size, stride, dilation, before, O, first, last):
     """Write the maxima of planes first, ..., last - 1; each plane alone writes its part of O."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w) = kernel_size, stride, dilation

@@ -17,11 +17,11 @@ once. A row's last vector reaches past its end, where G is filled up with zeros.
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import direct
 from lectcode.kernels.axes import forward_axes
 from lectcode.kernels.block import round_up
+from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.correlation import Sizes
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import pad_image, pad_plane
@@ -32,7 +32,7 @@ AT_ONCE = 4  # rows
 FILTERS = 3  # at once
 
 
-@njit(nogil=True, cache=True)
+@entry
 def correlate(X, A, D, numbers, parts, lines, columns, inside, order, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, without packing."""
     L, sizes = lanes_of(X), Sizes(*numbers)
@@ -92,7 +92,7 @@ def correlate(X, A, D, numbers, parts, lines, columns, inside, order, O, workspa
                                         out[here + v * sizes.O_column] = results[from_ + v]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _rows(A, a, columns, X, b, lines, table, K, line, D, d, results):
     """Write a vector of outputs of each of AT_ONCE rows, for one filter."""
     L = lanes_of(X)
@@ -109,7 +109,7 @@ def _rows(A, a, columns, X, b, lines, table, K, line, D, d, results):
     store(results, 3 * L, y_3)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _rows_of_three(A, a, distance, columns, X, b, lines, table, K, line, D, d, results):
     """Write the same for each of FILTERS filters, one after the other."""
     L = lanes_of(X)
@@ -167,7 +167,7 @@ def plan_grad_filters(N, rows, channels, geometry, itemsize):
     return sizes, np.array(lines), y.steps * wide * rows + plane + L
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _grad_filters(G, X, sizes, lines, dF, workspace, first, last):
     """Run the tasks first, ..., last - 1: all filters of one group, for one channel."""
     N, groups, rows, channels, size, corner, stride, phases, extent, steps, columns = sizes

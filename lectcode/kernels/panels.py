@@ -11,9 +11,9 @@ by side:
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels.block import ROWS
+from lectcode.kernels.compiled import inlined, inner
 from lectcode.kernels.simd import (
     evens,
     every_2,
@@ -32,7 +32,7 @@ from lectcode.kernels.simd import (
 TOGETHER = 16  # rows of a panel, or elements of a filter
 
 
-@njit(nogil=True, cache=True)
+@inner
 def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
     """Copy one plane, padded with zeros and sorted by phase.
 
@@ -64,7 +64,7 @@ def pad_plane(X, start, size, corner, stride, phases, extent, padded, position):
             position += height * width
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _load(X, at, stride, count):
     """Return one vector of numbers, each `stride` <= 4 after the one before; the first `count` of them matter."""
     if stride == 1:
@@ -77,7 +77,7 @@ def _load(X, at, stride, count):
     return every_3(X, at) if stride == 3 else every_4(X, at)
 
 
-@njit(nogil=True, cache=True, inline="always")  # a call would take as long as a short row
+@inlined  # a call would take as long as a short row
 def _copy_row(X, source, stride, count, padded, to, span):
     """Copy `count` numbers, every stride-th of a row, and zeros up to `span`; up to one vector more is written."""
     lanes = lanes_of(X)
@@ -96,7 +96,7 @@ def _copy_row(X, source, stride, count, padded, to, span):
         store(padded, to + j, zero)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def pad_image(X, sizes, n, group, step, padded):
     """Copy all channels of a group of image n, padded, as a band from `step` on needs them.
 
@@ -108,7 +108,7 @@ def pad_image(X, sizes, n, group, step, padded):
         pad_plane(X, start, sizes.size, corner, sizes.stride, sizes.phases, sizes.extent, padded, c * sizes.plane)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def cut(begin, end, columns, line, rows, image, row, column, pieces):
     """Cut the positions begin, ..., end - 1 into pieces of image rows; return their number.
 
@@ -131,7 +131,7 @@ def cut(begin, end, columns, line, rows, image, row, column, pieces):
     return count
 
 
-@njit(nogil=True, cache=True)
+@inner
 def plan_moves(pieces, cuts, stride, lanes, overhang, moves):
     """List the vectors that copy all pieces one after the other; return their number, negative if there is no such
     list.
@@ -156,7 +156,7 @@ def plan_moves(pieces, cuts, stride, lanes, overhang, moves):
     return count
 
 
-@njit(nogil=True, cache=True)
+@inner
 def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks):
     """Note for each filter element and move which lanes meet a pixel of the source; tell if some may meet its padding.
 
@@ -194,7 +194,7 @@ def find_pixels(moves, number, begin, columns, rows, row, column, inside, masks)
     return padding
 
 
-@njit(nogil=True, cache=True)
+@inner
 def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, panel, pitch):
     """Write a stripe of pixels, 0 where there is padding, for each of `count` filter elements.
 
@@ -242,7 +242,7 @@ def pack(X, start, lines, j, count, t, stride, moves, number, masks, padding, pa
         k, t = end, (t + end - k) % taps
 
 
-@njit(nogil=True, cache=True)
+@inner
 def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, panel, pitch):
     """Write the same numbers with pixels and filter elements exchanged.
 
@@ -261,13 +261,13 @@ def pack_transposed(source, start, lines, columns, pieces, cuts, moves, number, 
                 to += pitch
 
 
-@njit(nogil=True, cache=True)
+@inner
 def first_row(b, block, rows):
     """Return the first row of block b of a product. The last block may begin earlier: it computes some rows twice."""
     return max(min(b * block, rows - block), 0)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def pack_filters(F, start, rows, row, sources, places, A, distance, first, last):
     """Write the blocks of filters first, ..., last - 1 of one group in the order of the micro-kernel.
 
@@ -285,7 +285,7 @@ def pack_filters(F, start, rows, row, sources, places, A, distance, first, last)
                     A[place + np.uint64(r)] = F[source + np.uint64(min(r, rows - 1) * row)]
 
 
-@njit(nogil=True, cache=True)
+@inner
 def unpack(C, c, pitch, rows, skip, pieces, cuts, stride, O, start, plane):
     """Write rows of results to their pixels, O[start + r plane + piece + x stride], but those at the first `skip`
     positions.

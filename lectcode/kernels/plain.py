@@ -6,12 +6,11 @@ from the output to the winner going back.
 Faster loops may leave planes with a NaN to them: that saves a comparison each time. They ask first.
 """
 
-from numba import njit
-
+from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.simd import anywhere, lanes_of, load, undefined
 
 
-@njit(nogil=True, cache=True)
+@inner
 def has_nan(x, begin, end):
     """Tell whether one of the numbers x[begin], ..., x[end - 1] is NaN."""
     lanes = lanes_of(x)
@@ -26,7 +25,7 @@ def has_nan(x, begin, end):
     return anywhere(found)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _winner(image, h, w, kernel_size, stride, dilation, before):
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     H, W = image.shape
@@ -41,7 +40,7 @@ def _winner(image, h, w, kernel_size, stride, dilation, before):
     return u_best, v_best
 
 
-@njit(nogil=True, cache=True)
+@entry
 def max_forward(I, kernel_size, stride, dilation, before, winners, O, first, last):
     """Write the maxima of planes first, ..., last - 1, and where they stand, u W + v, unless `winners` is None."""
     for plane in range(first, last):  # plane alone writes O[plane] and winners[plane]
@@ -53,7 +52,7 @@ def max_forward(I, kernel_size, stride, dilation, before, winners, O, first, las
                     winners[plane, h, w] = u * I.shape[2] + v
 
 
-@njit(nogil=True, cache=True)
+@entry
 def max_backward(G, I, kernel_size, stride, dilation, before, dI, first, last):
     """Write the gradients of planes first, ..., last - 1."""
     for plane in range(first, last):  # plane alone writes dI[plane]

@@ -8,8 +8,8 @@ CHANNELS channels at once are read along them and added to the results, which st
 """
 
 import numpy as np
-from numba import njit
 
+from lectcode.kernels.compiled import entry
 from lectcode.kernels.correlation import no_bias
 from lectcode.kernels.simd import lanes, lanes_of, load, splat, store
 from lectcode.kernels.threads import share
@@ -47,7 +47,7 @@ def _run(X, F, D, rows, channels, row, column, O):
     share(_correlate, tasks, work, X.ravel(), F.ravel(), D, rows, channels, row, column, pixels, tiles, O.ravel())
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _correlate(X, F, D, rows, channels, row, column, pixels, tiles, O, first, last):
     """Run the tasks first, ..., last - 1: some pixels of all rows of one group."""
     L = lanes_of(X)
@@ -102,7 +102,7 @@ def grad_filters(G, I, geometry, dF):
             np.sum(partial, axis=0, out=dF)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _grad_filters(G, X, groups, rows, channels, pixels, tiles, shares, units, dF, first, last):
     """Run the tasks first, ..., last - 1: some pixels of some images, for one group."""
     L = lanes_of(X)

@@ -7,8 +7,7 @@ below, and of the result it writes what belongs to the row. Half a vector of win
 below.
 """
 
-from numba import njit
-
+from lectcode.kernels.compiled import entry, inlined, inner
 from lectcode.kernels.simd import (
     beats,
     between,
@@ -36,7 +35,7 @@ def applies(geometry, dtype):
     )
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _vectors(images, p, far, W, share):
     """Return the gradients of a vector of windows: two vectors, `far` apart, above and the two below them."""
     nothing = splat(images.dtype.type(0))
@@ -52,13 +51,13 @@ def _vectors(images, p, far, W, share):
     return zip_low(a, b), zip_high(a, b), zip_low(c, d), zip_high(c, d)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _beats(b, a):
     """Tell whether b takes the lead from a, which comes first."""
     return (b > a) | ((b != b) & (a == a))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _one_by_one(images, p, W, gradients, q, count, d):
     """Write the gradients of a row of windows where no vector may reach so far."""
     for w in range(count):
@@ -69,7 +68,7 @@ def _one_by_one(images, p, W, gradients, q, count, d):
         p += 2
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _rows(images, p, W, gradients, q, W_out, count, d):
     """Write `count` rows of windows: the pixels from p on, and what lies to the right of the windows."""
     lanes, half = lanes_of(images), lanes_of(images) // 2
@@ -108,7 +107,7 @@ def _rows(images, p, W, gradients, q, W_out, count, d):
         h, p, q = h + rows, p + 2 * rows * W, q + rows * W_out
 
 
-@njit(nogil=True, cache=True)
+@entry
 def backward(G, I, dI, first, last):
     """Write the gradients of planes first, ..., last - 1."""
     (H, W), (H_out, W_out) = I.shape[1:], G.shape[1:]

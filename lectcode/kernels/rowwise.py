@@ -11,15 +11,15 @@ then more channels are worth it.
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels.block import VECTORS, multiply_add_3
+from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.correlation import Sizes
 from lectcode.kernels.panels import first_row, pad_image
 from lectcode.kernels.simd import lanes_of
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _list_vectors(first, count, rows, columns, lanes, line, row, sources, targets):
     """Note where vectors of an image are read, if a row of the copy has `line` numbers, and written; return the next.
 
@@ -38,7 +38,7 @@ def _list_vectors(first, count, rows, columns, lanes, line, row, sources, target
     return y, x
 
 
-@njit(nogil=True, cache=True)
+@entry
 def correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, workspace, first, last):
     """Run tasks of a plan of `lectcode.kernels.correlation`, as `gemm._correlate` does, row by row."""
     lanes, sizes = lanes_of(X), Sizes(*numbers)

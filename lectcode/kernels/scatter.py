@@ -5,10 +5,11 @@ loop serves them all. A plane is one thread's alone: two windows may name the sa
 """
 
 import numpy as np
-from numba import njit
+
+from lectcode.kernels.compiled import entry
 
 
-@njit(nogil=True, cache=True)
+@entry
 def backward(G, winners, count, size, dI, first, last):
     """Write the gradients of planes first, ..., last - 1, which have `count` windows and `size` pixels each.
 
@@ -23,7 +24,7 @@ def backward(G, winners, count, size, dI, first, last):
             pixels[np.uint64(named[window])] += shares[window]  # unsigned: no index that might count from the end
 
 
-@njit(nogil=True, cache=True)
+@entry
 def outside(winners, size):
     """Return which winner is the first that is no pixel of a plane of this size; how many there are if all are."""
     places = winners.reshape(-1)

@@ -12,9 +12,9 @@ Where padding is, or windows hang over, planes are copied into a frame of -inf. 
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import plain, small_long, small_short
+from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.maximum import frame_of
 from lectcode.kernels.simd import (
     BYTES,
@@ -69,7 +69,7 @@ def plan(geometry, lanes):
     return (*told, (left, line, band)), 2 * band * line + height * width + beyond
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _frame(images, p, H, W, frame, to, width):
     """Copy a plane into the frame; tell whether a pixel is NaN or -inf."""
     lanes, nothing, least = lanes_of(frame), splat(frame.dtype.type(0)), splat(frame.dtype.type(-np.inf))
@@ -85,7 +85,7 @@ def _frame(images, p, H, W, frame, to, width):
     return anywhere(but(every_lane, fine))
 
 
-@njit(nogil=True, cache=True)
+@entry
 def backward(G, I, spacing, before, window, framing, banding, dI, workspace, first, last):
     """Write the gradients of planes first, ..., last - 1. The workspace holds integers as wide.
 

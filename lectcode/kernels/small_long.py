@@ -5,8 +5,7 @@ columns apart, the pixels that are column k_w of their windows are every second 
 or k_w - 1: both are vectors, which gather what they win, and one number of each in turn makes the row.
 """
 
-from numba import njit
-
+from lectcode.kernels.compiled import inner
 from lectcode.kernels.simd import (
     anywhere,
     between,
@@ -27,7 +26,7 @@ from lectcode.kernels.simd import (
 )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def find(x, p, steps, rows, W_out, window, G, q, winners, shares, to, line):
     """Write the winners of rows of windows, and G beside them, from position `to` on; tell whether there was NaN."""
     lanes, nothing, number = lanes_of(x), splat(x.dtype.type(0)), winners.dtype.type
@@ -60,7 +59,7 @@ def find(x, p, steps, rows, W_out, window, G, q, winners, shares, to, line):
     return anywhere(nan)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def write(winners, shares, q, line, u, spacing, rows, window, d, begin, size, P_w):
     """Write the rows of the gradient that rows of windows have, the first one from row u on."""
     lanes, nothing, number = lanes_of(d), splat(d.dtype.type(0)), winners.dtype.type

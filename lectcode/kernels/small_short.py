@@ -5,8 +5,7 @@ one place ahead. On the way back, what is won by column k_w + S_w is moved one p
 column k_w, and so on. The last places are free, so what comes around from the other end of the vector is no window's.
 """
 
-from numba import njit
-
+from lectcode.kernels.compiled import inlined, inner
 from lectcode.kernels.simd import (
     ahead,
     anywhere,
@@ -28,7 +27,7 @@ from lectcode.kernels.simd import (
 )
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _column(x, p, k_w, S_w):
     """Read column k_w of the windows of a row that begins at x[p]."""
     if S_w == 1:
@@ -42,7 +41,7 @@ def _column(x, p, k_w, S_w):
     return pixels
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _won(winner, share, k, column, K_w, S_w, nothing, number):
     """Return what windows give to `column`, and to those S_w, 2 S_w, ... farther; k is the number of column 0."""
     total, columns = nothing, (K_w - column + S_w - 1) // S_w
@@ -52,7 +51,7 @@ def _won(winner, share, k, column, K_w, S_w, nothing, number):
     return total
 
 
-@njit(nogil=True, cache=True)
+@inner
 def pass_back(x, p, steps, rows, W_out, window, G, q, d, begin, u, spacing, size, P_w, number):
     """Write the rows of the gradient that rows of windows have, from row u on; tell whether there was NaN.
 

@@ -1,11 +1,10 @@
 """Of three places in a row, or in a column: which holds the largest number, and what each is given for it."""
 
-from numba import njit
-
+from lectcode.kernels.compiled import inlined
 from lectcode.kernels.simd import but, choose, larger, overtakes
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def largest(a, b, c):
     """Return the largest of three, and where it is the second and the third; where neither, it is the first.
 
@@ -17,7 +16,7 @@ def largest(a, b, c):
     return choose(third, c, value), but(later, third), third
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def split(share, second, third, nothing):
     """Return what windows give to their first, second and third places."""
     return choose(second | third, nothing, share), choose(second, share, nothing), choose(third, share, nothing)

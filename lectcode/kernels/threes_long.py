@@ -9,9 +9,9 @@ and, as bits, their places wait in the cache.
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import plain
+from lectcode.kernels.compiled import entry, inlined
 from lectcode.kernels.simd import (
     ahead,
     behind,
@@ -33,7 +33,7 @@ from lectcode.kernels.simd import (
 from lectcode.kernels.three_places import largest, split
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _pairs(images, p, one, two, outside):
     """Read the pixels 2 l and 2 l + 1 of a row."""
     a = load_where(images, p, one, outside)
@@ -41,7 +41,7 @@ def _pairs(images, p, one, two, outside):
     return evens(a, b), odds(a, b)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _write_pairs(d, p, share, second, third, one, two, left):
     """Write a part of a row of the gradient; return what its windows give to their third pixels."""
     to_first, to_second, to_third = split(share, second, third, splat(d.dtype.type(0)))
@@ -51,7 +51,7 @@ def _write_pairs(d, p, share, second, third, one, two, left):
     return to_third
 
 
-@njit(nogil=True, cache=True)
+@entry
 def two_apart(G, I, before, dI, first, last):
     """Write the gradients of planes first, ..., last - 1."""
     (H, W), (H_out, W_out), (P_h, P_w) = I.shape[1:], G.shape[1:], before
@@ -119,14 +119,14 @@ def two_apart(G, I, before, dI, first, last):
             p += W
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _largest_triples(a, following):
     """Find the largest of the pixels l, l + 1 and l + 2 of a row, and which it is."""
     b = ahead(a, following)
     return largest(a, b, ahead(b, ahead(following, following)))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _write_triples(d, p, share, second, third, where, left_second, left_third):
     """Write a part of a row of the gradient; return what its windows give to the two vectors' pixels behind it."""
     to_first, to_second, to_third = split(share, second, third, splat(d.dtype.type(0)))
@@ -135,7 +135,7 @@ def _write_triples(d, p, share, second, third, where, left_second, left_third):
     return later, to_third
 
 
-@njit(nogil=True, cache=True)
+@entry
 def one_apart(G, I, before, dI, first, last):
     """Write the gradients of planes first, ..., last - 1."""
     (H, W), (H_out, W_out), (P_h, P_w) = I.shape[1:], G.shape[1:], before

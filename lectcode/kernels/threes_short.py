@@ -10,9 +10,9 @@ apart, without what the others need. Planes that are missing at the end are the 
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import plain
+from lectcode.kernels.compiled import entry, inlined
 from lectcode.kernels.simd import (
     ahead,
     behind,
@@ -31,14 +31,14 @@ from lectcode.kernels.simd import (
 from lectcode.kernels.three_places import largest, split
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _ahead(x, limit):
     """Return each lane's next one, but -inf where the limit is that, and infinity elsewhere."""
     following = ahead(x, x)
     return choose(larger(limit, following), following, limit)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _largest_pairs(images, p, far, fourfold, beside, far_beside, one, two, more, one_outside, two_outside, limit):
     """Find the largest of the pixels 2 l, 2 l + 1 and 2 l + 2 of a row, and which it is."""
     a, b = load_where(images, p, one, one_outside), load_where(images, p + far, two, two_outside)
@@ -48,7 +48,7 @@ def _largest_pairs(images, p, far, fourfold, beside, far_beside, one, two, more,
     return largest(first, odds(a, b), _ahead(first, limit))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _write_pairs(d, p, far, fourfold, beside, far_beside, one, two, more, share, second, third):
     """Write a row of the gradient from what its windows give to it."""
     to_first, to_second, to_third = split(share, second, third, splat(d.dtype.type(0)))
@@ -61,7 +61,7 @@ def _write_pairs(d, p, far, fourfold, beside, far_beside, one, two, more, share,
         store_where(d, p + far_beside, b, more)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def two_apart(G, I, before, paired, fourfold, dI, first, last):
     """Write the gradients of planes first, ..., last - 1.
 
@@ -133,14 +133,14 @@ def two_apart(G, I, before, paired, fourfold, dI, first, last):
             pending, p = nothing, p + W
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _largest_triples(a, limit):
     """Find the largest of the pixels l, l + 1 and l + 2 of a row, and which it is."""
     b = ahead(a, a)
     return largest(a, b, _ahead(b, limit))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _triples(share, second, third, nothing):
     """Return a row of the gradient from what its windows give to it."""
     to_first, to_second, to_third = split(share, second, third, nothing)
@@ -148,7 +148,7 @@ def _triples(share, second, third, nothing):
     return to_first + behind(later, later)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def one_apart(G, I, before, paired, dI, first, last):
     """Write the gradients of planes first, ..., last - 1."""
     (H, W), (H_out, W_out), (P_h, P_w) = I.shape[1:], G.shape[1:], before

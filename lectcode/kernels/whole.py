@@ -8,9 +8,9 @@ once as there are lanes.
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels.abreast import starts
+from lectcode.kernels.compiled import entry, inlined, inner
 from lectcode.kernels.simd import (
     anywhere,
     between,
@@ -46,13 +46,13 @@ def applies(geometry, dtype):
     )
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _word_of(x):
     """Return how many pixels a word stands for: as many as an integer has bits, or 8 vectors if that is less."""
     return min(64, 8 * lanes_of(x))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _largest(x, p, size):
     """Return a vector that holds the largest of a word's pixels x[p], ..., and where there were NaN.
 
@@ -68,7 +68,7 @@ def _largest(x, p, size):
     return largest, nan
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _places(x, p, size, value):
     """Return the word of which bit k is 1 where pixel x[p + k] equals the lanes of `value`; vectors as in _largest."""
     lanes, places = lanes_of(x), 0
@@ -78,7 +78,7 @@ def _places(x, p, size, value):
     return places
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _first_nan(x, p):
     """Return where the first NaN stands from x[p] on: there is one."""
     while x[p] == x[p]:
@@ -86,7 +86,7 @@ def _first_nan(x, p):
     return p
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _find_in_words(x, size, first, last, winners):
     """Write where the winners of planes first, ..., last - 1 stand. Each plane is one word.
 
@@ -99,7 +99,7 @@ def _find_in_words(x, size, first, last, winners):
         winners[plane - first] = _first_nan(x, p) if anywhere(nan) else winner
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _first_place(x, begin, end, value):
     """Return where one of x[begin], ..., x[end - 1], more than a word, first equals the lanes of `value`: one does."""
     word = _word_of(x)
@@ -110,7 +110,7 @@ def _first_place(x, begin, end, value):
     return end - word + first_bit(_places(x, end - word, word, value))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _find_beyond_words(x, size, first, last, winners):
     """Write where the winners of planes first, ..., last - 1 stand. Each plane is more than a word."""
     word = _word_of(x)
@@ -126,7 +126,7 @@ def _find_beyond_words(x, size, first, last, winners):
             winners[plane - first] = _first_place(x, begin, end, splat(largest_of(largest)))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _find(x, size, first, last, winners):
     """Write where the winners of planes first, ..., last - 1 stand."""
     if size <= _word_of(x):
@@ -135,7 +135,7 @@ def _find(x, size, first, last, winners):
         _find_beyond_words(x, size, first, last, winners)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def max_forward(I, winners, O, first, last):
     """Write the maxima of planes first, ..., last - 1, and which pixels they are unless `winners` is None."""
     size, images, results = I.shape[1] * I.shape[2], I.reshape(-1), O.reshape(-1)
@@ -150,7 +150,7 @@ def max_forward(I, winners, O, first, last):
                 winners[plane + i, 0, 0] = np.int64(found[i]) - (plane + i) * size
 
 
-@njit(nogil=True, cache=True)
+@entry
 def max_backward(G, I, dI, first, last):
     """Write the gradients of planes first, ..., last - 1.
 
@@ -171,7 +171,7 @@ def max_backward(G, I, dI, first, last):
             d[winners[i]] = gradient
 
 
-@njit(nogil=True, cache=True)
+@entry
 def avg_forward(I, divisors, O, workspace, first, last):
     """Write the sums, divided by `divisors` unless None, of the groups of planes first, ..., last - 1.
 
@@ -201,7 +201,7 @@ def avg_forward(I, divisors, O, workspace, first, last):
         store_first(results, plane, total, planes)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def avg_backward(G, divisors, dI, first, last):
     """Write the gradients of planes first, ..., last - 1: G, divided by `divisors` unless None."""
     size, lanes, gradients, d = dI.shape[1] * dI.shape[2], lanes_of(dI), G.reshape(-1), dI.reshape(-1)

@@ -6,10 +6,10 @@ back, the gradient is sent to the winners while they are still in the cache (see
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels import scatter
 from lectcode.kernels.abreast import as_before, bring, fetch, forward_room, inside, starts, window_places
+from lectcode.kernels.compiled import entry, inlined, inner
 from lectcode.kernels.simd import beats, choose, lanes_of, load, splat, store
 
 
@@ -23,7 +23,7 @@ def room(geometry, lanes, values):
     return at_once, numbers + (at_once if values else H_out) * W_out * lanes
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _winner(x, shift, corner, pixels, n, number):
     """Return the largest numbers of a window, the first of equal ones, the first NaN before all; and their pixels."""
     lanes = lanes_of(x)
@@ -37,7 +37,7 @@ def _winner(x, shift, corner, pixels, n, number):
     return value, winner
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _find(I, window, sizes, plane, planes, at_once, O, winners, to, workspace):
     """Write the winners of a group of planes from winners[to] on, and the maxima into O unless None."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = window
@@ -74,7 +74,7 @@ def _find(I, window, sizes, plane, planes, at_once, O, winners, to, workspace):
             bring(maxima, rows, planes, h_0 * W_out, h_1 * W_out, size, O.reshape(-1), plane * size)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def forward(I, kernel_size, stride, dilation, before, at_once, winners, O, workspace, first, last):
     """Write the maxima and the winners of the groups of planes first, ..., last - 1.
 
@@ -88,7 +88,7 @@ def forward(I, kernel_size, stride, dilation, before, at_once, winners, O, works
         _find(I, window, sizes, plane, planes, at_once, O, places, plane * size, workspace)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def backward(G, I, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
     """Write the gradients of the groups of planes first, ..., last - 1. The workspace holds integers as wide."""
     window, sizes, lanes = (kernel_size, stride, dilation, before), G.shape[1:], lanes_of(I)

@@ -12,9 +12,9 @@ What runs for each tile is inlined: to pass arrays to a function takes as long a
 """
 
 import numpy as np
-from numba import njit
 
 from lectcode.kernels.block import block, round_up
+from lectcode.kernels.compiled import entry, inlined, inner
 from lectcode.kernels.simd import lanes_of, load, splat, store, store_first, transpose
 from lectcode.kernels.winograd_transforms import (
     FILTER,
@@ -67,7 +67,7 @@ def places_of(sizes, lanes):
     return places
 
 
-@njit(nogil=True, cache=True)
+@entry
 def transform_filters(F, five, sizes, places, constants, U, workspace, first, last):
     """Transform the vectors of filters first, ..., last - 1."""
     part = POSITIONS * sizes.U_pitch
@@ -77,14 +77,14 @@ def transform_filters(F, five, sizes, places, constants, U, workspace, first, la
             _transform_filters(F, q, c, five, sizes, places, constants, workspace, U[u:])
 
 
-@njit(nogil=True, cache=True)
+@entry
 def transform_blocks(X, sizes, places, constants, V, workspace, first, last):
     """Transform the windows of the blocks of tiles first, ..., last - 1."""
     begin, end = first * BLOCK, min(last * BLOCK, sizes.total)
-    _transform_windows(X, sizes, places, constants, V, workspace, np.int64(0), begin, end)
+    _transform_windows(X, sizes, places, constants, V, workspace, 0, begin, end)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspace, first, last):
     """Compute the tasks first, ..., last - 1: some tiles for all filters, or vectors of filters for all tiles."""
     channels, part, all_V = sizes.channels, POSITIONS * sizes.U_pitch, POSITIONS * sizes.V_pitch
@@ -96,25 +96,24 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
     computed, workspace = workspace[:own], workspace[own:]
     M, rest = workspace[: sizes.at_once * results], workspace[sizes.at_once * results :]
     U, V = (given, computed) if sizes.filters_first else (computed, given)
-    begin = np.int64(0)  # a plain 0 would have another version of what is called compiled
     if not sizes.common and sizes.filters_first:
         for q in range(vectors):  # as transform_filters does; a call would compile up to 0.7 s longer
             for c in range(0, channels, DEPTH):
                 u = (q * sizes.parts + c // DEPTH) * part
                 _transform_filters(F, q, c, five, sizes, places, constants, rest, U[u:])
     elif not sizes.common:
-        _transform_windows(X, sizes, places, constants, V, rest, begin, begin, sizes.total)
+        _transform_windows(X, sizes, places, constants, V, rest, 0, 0, sizes.total)
     for task in range(first, last):
         first_vector, last_vector = task * sizes.at_once, min((task + 1) * sizes.at_once, vectors)
-        first_tile, last_tile = begin, sizes.total
+        first_tile, last_tile = 0, sizes.total
         if sizes.filters_first:
-            first_vector, last_vector = begin, vectors
+            first_vector, last_vector = 0, vectors
             first_tile, last_tile = task * sizes.tiles, min((task + 1) * sizes.tiles, sizes.total)
             _transform_windows(X, sizes, places, constants, V, rest, first_tile, first_tile, last_tile)
         for q in range(first_vector, last_vector, sizes.at_once):
             some = min(sizes.at_once, last_vector - q)
             for c in range(0, channels, DEPTH):
-                u = (q * sizes.parts + c // DEPTH) * part if sizes.filters_first else begin
+                u = (q * sizes.parts + c // DEPTH) * part if sizes.filters_first else 0
                 if not sizes.filters_first:
                     for i in range(some):
                         _transform_filters(F, q + i, c, five, sizes, places, constants, rest, U[i * part :])
@@ -124,7 +123,7 @@ def compute(X, F, five, given, bias, sizes, places, constants, O, flags, workspa
                 _transform_back(m, q + i, five, sizes, places, bias, constants, rest, first_tile, last_tile, O, flags)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _five(numbers, first):
     return (
         splat(numbers[first]),
@@ -135,12 +134,12 @@ def _five(numbers, first):
     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _six(numbers, first):
     return (*_five(numbers, first), splat(numbers[first + 5]))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _load_five(array, index, distance):
     return (
         load(array, index),
@@ -151,12 +150,12 @@ def _load_five(array, index, distance):
     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _load_six(array, index, distance):
     return (*_load_five(array, index, distance), load(array, index + 5 * distance))
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _store_six(array, index, distance, vectors):
     store(array, index, vectors[0])
     store(array, index + distance, vectors[1])
@@ -166,7 +165,7 @@ def _store_six(array, index, distance, vectors):
     store(array, index + 5 * distance, vectors[5])
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _gather_taps(F, start, places, first, number, taps):
     """Write the numbers of a vector of filters, taps[lanes + t][filter]; filter i begins at start + places[first + i].
 
@@ -184,10 +183,10 @@ def _gather_taps(F, start, places, first, number, taps):
                     taps[(lanes + tap) * lanes + i] = F[start + places[first + i] + tap]
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _filters_3(taps, at, step, constants, U, to, pitch):
     """Write G F G^T of a vector of filters of 3 x 3."""
-    k = _six(constants, np.int64(NUMBERS)), splat(constants[NUMBERS + 6])
+    k = _six(constants, NUMBERS), splat(constants[NUMBERS + 6])
     down = 3 * step
     u_0 = filter_transform_3((load(taps, at), load(taps, at + down), load(taps, at + 2 * down)), k)
     at += step
@@ -198,10 +197,10 @@ def _filters_3(taps, at, step, constants, U, to, pitch):
         _store_six(U, to + WINDOW * i * pitch, pitch, filter_transform_3((u_0[i], u_1[i], u_2[i]), k))
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _filters_5(taps, at, step, constants, U, to, pitch):
     """Write G F G^T of a vector of filters of 5 x 5."""
-    k = splat(constants[NUMBERS]), _five(constants, np.int64(NUMBERS + 1)), _five(constants, np.int64(NUMBERS + 6))
+    k = splat(constants[NUMBERS]), _five(constants, NUMBERS + 1), _five(constants, NUMBERS + 6)
     down = 5 * step
     u_0 = filter_transform_5(_load_five(taps, at, down), k)
     u_1 = filter_transform_5(_load_five(taps, at + step, down), k)
@@ -213,7 +212,7 @@ def _filters_5(taps, at, step, constants, U, to, pitch):
         _store_six(U, to + WINDOW * i * pitch, pitch, u)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _transform_filters(F, q, begin, five, sizes, places, constants, taps, U):
     """Write G F G^T of vector q of filters, U[position][channel][filter], for the channels from `begin` on.
 
@@ -231,7 +230,7 @@ def _transform_filters(F, q, begin, five, sizes, places, constants, taps, U):
             _filters_5(taps, at, step, constants, U, (c - begin) * lanes, sizes.U_pitch)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _load_row(X, start, places, channels, size, corner, row, first, last, ring, slot):
     """Write the pixels first, ..., last - 1 of a row of the padded source, ring[slot:][pixel][channel].
 
@@ -258,7 +257,7 @@ def _load_row(X, start, places, channels, size, corner, row, first, last, ring, 
         store(ring, slot + j * lanes, zero)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _place(sizes, c):
     """Return where channel c of the first tile stands in a position of V, and the distance to the next tile.
 
@@ -268,7 +267,7 @@ def _place(sizes, c):
     return part * sizes.whole + c - part, min(DEPTH, sizes.wide - part)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _transform_windows(X, sizes, places, constants, V, workspace, origin, first, last):
     """Write B window B^T of the tiles first, ..., last - 1, V[position][part][tile - origin][channel of the part].
 
@@ -279,7 +278,7 @@ def _transform_windows(X, sizes, places, constants, V, workspace, origin, first,
     image = sizes.groups * sizes.channels * sizes.size[0] * sizes.size[1]
     slot = sizes.width * lanes
     ring, lines = workspace[: WINDOW * slot], workspace[WINDOW * slot :]
-    k = _six(constants, np.int64(0))
+    k = _six(constants, 0)
     for c in range(0, sizes.channels, lanes):
         # The ring has pixels begin, ..., end - 1 of the rows before `ready`. All rows of tiles but the last end where
         # the image does.
@@ -328,7 +327,7 @@ def _transform_windows(X, sizes, places, constants, V, workspace, origin, first,
                 store(V, position * pitch + place + tile * distance, zero)
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _multiply(U, vectors, V, c, tiles, sizes, places, zeros, M):
     """Write, or add, the 36 products of some vectors of filters with some tiles, M[vector][position][tile][filter].
 
@@ -348,7 +347,7 @@ def _multiply(U, vectors, V, c, tiles, sizes, places, zeros, M):
                     multiply_add_half(K, V, v, row, places, STEPS, U, u, places, LINES, M, m, lanes, zeros, ZEROS, add)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _back_3(M, at, pitch, lines, block, to, line, b, k, check):
     """Write A M A^T + b of a tile of 4 x 4 to four lines of a block; return check, or NaN where it is not finite."""
     lanes = lanes_of(M)
@@ -370,7 +369,7 @@ def _back_3(M, at, pitch, lines, block, to, line, b, k, check):
     return check
 
 
-@njit(nogil=True, cache=True, inline="always")
+@inlined
 def _back_5(M, at, pitch, lines, block, to, line, b, k, check):
     """Write A M A^T + b of a tile of 2 x 2 to two lines of a block; return check, or NaN where it is not finite."""
     lanes = lanes_of(M)
@@ -388,7 +387,7 @@ def _back_5(M, at, pitch, lines, block, to, line, b, k, check):
     return check
 
 
-@njit(nogil=True, cache=True)
+@inner
 def _transform_back(M, q, five, sizes, places, bias, constants, workspace, first, last, O, flags):
     """Write A M A^T plus bias of the tiles first, ..., last - 1 to the outputs of vector q of filters.
 
@@ -399,7 +398,7 @@ def _transform_back(M, q, five, sizes, places, bias, constants, workspace, first
     height, width = sizes.result
     line, room = (side * PIECE + lanes) * lanes, side * WINDOW * lanes
     lines, square, block = workspace[:room], workspace[room : room + lanes * lanes], workspace[room + lanes * lanes :]
-    k = _six(constants, np.int64(OF_OUTPUT))
+    k = _six(constants, OF_OUTPUT)
     b = load(bias, q * lanes)
     filters = min(lanes, sizes.rows - q * lanes)
     tile = first

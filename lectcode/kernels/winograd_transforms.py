@@ -25,8 +25,8 @@ inlined in, and then results would depend on which thread computes them.
 from fractions import Fraction
 
 import numpy as np
-from numba import njit
 
+from lectcode.kernels.compiled import inner
 from lectcode.kernels.simd import product
 
 P, Q = Fraction(5, 8), Fraction(3, 2)
@@ -63,7 +63,7 @@ FILTER = {K: (G[K][0, 0], *G[K][1], *G[K][3]) for K in (3, 5)}
 ROUNDINGS = 4, 4, {3: 4, 5: 5}
 
 
-@njit(nogil=True, cache=True)
+@inner
 def input_transform(d, constants):
     """Return B d."""
     d_0, d_1, d_2, d_3, d_4, d_5 = d
@@ -80,7 +80,7 @@ def input_transform(d, constants):
     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def output_transform_3(m, constants):
     """Return the four entries of A m."""
     m_0, m_1, m_2, m_3, m_4, m_5 = m
@@ -94,7 +94,7 @@ def output_transform_3(m, constants):
     )
 
 
-@njit(nogil=True, cache=True)
+@inner
 def output_transform_5(m, constants):
     """Return the two entries of A m."""
     m_0, m_1, m_2, m_3, m_4, m_5 = m
@@ -102,7 +102,7 @@ def output_transform_5(m, constants):
     return m_0 + (m_1 + m_2) + (m_3 + m_4), product(p, m_1 - m_2) + product(q, m_3 - m_4) + m_5
 
 
-@njit(nogil=True, cache=True)
+@inner
 def filter_transform_3(g, constants):
     """Return G g of a filter with three elements."""
     g_0, g_1, g_2 = g
@@ -112,7 +112,7 @@ def filter_transform_3(g, constants):
     return product(zero, g_0), p_even + p_odd, p_even - p_odd, q_even + q_odd, q_even - q_odd, g_2
 
 
-@njit(nogil=True, cache=True)
+@inner
 def filter_transform_5(g, constants):
     """Return G g of a filter with five elements."""
     g_0, g_1, g_2, g_3, g_4 = g

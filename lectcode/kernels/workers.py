@@ -20,9 +20,11 @@ import llvmlite.binding
 import numpy as np
 import numpy.ma  # Numba asks for it at a first call; two threads that do so at once would find half of it
 from llvmlite import ir
-from numba import config, njit, types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from lectcode.kernels.compiled import entry
 
 LOOKS = 20_000  # with the pause after each, some 0.5 ms: what a caller's own code between two layers may take
 # Who sent a signal still has the GIL for a few us, and to ask for it in vain means to fall asleep. So whoever saw it
@@ -72,7 +74,7 @@ def _keep_away(thread):
             os.sched_setaffinity(thread, cores)
 
 
-@njit(nogil=True, cache=True)
+@entry
 def _changes(count, seen, looks, patience):
     """Tell whether count[0] becomes something else than `seen` before so many looks at it; if so, be patient."""
     for _ in range(looks):

@@ -15,9 +15,10 @@ from math import exp, log
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-import numba
 import numpy as np
+from numba import int64
 
+from lectcode.kernels.compiled import entry, inner
 from lectcode.verify import windowfunctions
 
 EXACT = 2**53
@@ -92,11 +93,10 @@ PLAIN = {f.__name__: f for f in (_telling(start), _telling(read), exact, times, 
 @lru_cache(maxsize=1)
 def compiled_steps() -> dict[str, Callable]:
     """The steps by name, compiled: reads for any tensor, arithmetic for whole numbers of 64 bits."""
-    steps = {"exp": exp, "log": log} | {step.__name__: numba.njit(cache=True)(step) for step in (start, read)}
+    steps = {"exp": exp, "log": log} | {step.__name__: inner(step) for step in (start, read)}
     for step, arguments in ((exact, 1), (times, 2), (power, 2), (divided, 2)):
         # With the types given, Numba does not compile another version for every number that stands in a formula.
-        signature = numba.int64(*[numba.int64] * arguments)
-        steps[step.__name__] = numba.njit([signature], cache=True)(step)
+        steps[step.__name__] = inner(step, signature=int64(*[int64] * arguments))
     return steps
 
 
@@ -115,7 +115,7 @@ def plain(source: str, functions: dict[str, Callable] | None = None) -> Callable
 def compiled(source: str, functions: dict[str, Callable]) -> Callable:
     """The same by Numba, which keeps it on disk for later processes."""
     names = compiled_steps() | {name: windowfunctions.jitted(function) for name, function in functions.items()}
-    return numba.njit(cache=True)(_function(source, names, _file(source)))
+    return entry(_function(source, names, _file(source)))
 
 
 def _file(source: str) -> str:

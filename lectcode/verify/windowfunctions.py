@@ -2,8 +2,9 @@
 
 from functools import lru_cache
 
-import numba
 import numpy as np
+
+from lectcode.kernels.compiled import entry
 
 
 def pooling_function(window):
@@ -30,4 +31,4 @@ FUNCTIONS = {"f": pooling_function, "df": pooling_derivative}
 @lru_cache(maxsize=4)
 def jitted(function):
     """The function, compiled and kept on disk."""
-    return numba.njit(cache=True)(function)
+    return entry(function)

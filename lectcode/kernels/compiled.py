@@ -1,0 +1,70 @@
+"""How kernels are compiled: `entry` for those that Python calls, `inner` for what only they call, `inlined`.
+
+Each is compiled when it is first called and then kept on disk, and releases the GIL. A first call is mostly compiling,
+so the decorators leave out what takes time and serves nobody: code by which Python or C could call inner functions, a
+fifth of the whole, and the search for garbage meanwhile, a seventh.
+"""
+
+import gc
+from functools import partial
+
+from numba import config, types
+from numba.core.registry import CPUDispatcher
+
+
+class Entry(CPUDispatcher):
+    """A compiled function that Python calls."""
+
+    def compile(self, signature):
+        """Compile it, with all that it calls, while nobody searches for garbage.
+
+        The compiler makes objects by the million and needs nearly all of them until it ends.
+        """
+        searching = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile(signature)
+        finally:
+            if searching:
+                gc.enable()
+
+
+class Inner(CPUDispatcher):
+    """A compiled function that other compiled functions call; to Python it offers no way in."""
+
+    def get_call_template(self, args, kws):
+        """Find what is compiled for arguments of these types, with one version for all numbers of a type.
+
+        Numba would compile another for each number that stands in a call, such as the 1 in `cut(first, last, 1)`.
+        """
+        kws = {name: types.unliteral(kind) for name, kind in kws.items()}
+        return super().get_call_template(tuple(map(types.unliteral, args)), kws)
+
+    def __call__(self, *arguments, **named):
+        """Refuse: Numba would jump to address 0."""
+        raise TypeError(f"{self.py_func.__name__} is an inner function: only compiled functions can call it")
+
+
+def _decorator(dispatcher, **given):
+
+    def compiled(function=None, *, signature=None, **options):
+        """Return the function as it will be compiled for any types, or is now for those of the signature alone."""
+        if function is None:
+            return partial(compiled, signature=signature, **options)
+        if config.DISABLE_JIT:
+            return function
+        options = {"nopython": True, "nogil": True, "boundscheck": None, **given, **options}
+        result = dispatcher(function, targetoptions=options)
+        result.enable_caching()
+        if signature is not None:
+            result.compile(signature)
+            result.disable_compile()
+        return result
+
+    return compiled
+
+
+NO_WAY_IN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+entry = _decorator(Entry, no_cfunc_wrapper=True)
+inner = _decorator(Inner, **NO_WAY_IN)
+inlined = _decorator(Inner, **NO_WAY_IN, inline="always")

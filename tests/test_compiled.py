@@ -1,0 +1,88 @@
+"""The decorators of the kernels: who may call what they compile, and what compiling leaves as it was."""
+
+import gc
+
+import numba
+import numpy as np
+import pytest
+from numba.core import event
+
+from lectcode.kernels.compiled import Entry, entry, inlined, inner
+
+pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+
+
+@inner
+def twice(x):
+    """Called below."""
+    return 2 * x
+
+
+@inlined
+def once_more(x, y):
+    """Called below."""
+    return x + y
+
+
+@entry
+def thrice(x):
+    """What the tests call."""
+    return once_more(twice(x), x)
+
+
+def test_python_calls_an_entry_and_this_the_others():
+    assert thrice(7) == 21
+    assert thrice(0.5) == 1.5
+
+
+@pytest.mark.parametrize("function", [twice, once_more])
+def test_python_cannot_call_an_inner_function(function):
+    thrice(7)  # compiled or not
+    with pytest.raises(TypeError, match=f"{function.py_func.__name__} is an inner function: only compiled functions"):
+        function(7)
+
+
+def test_a_signature_leaves_no_other():
+    half = inner(lambda x: x / 2, signature=numba.float64(numba.float64))
+    assert half.signatures == [(numba.float64,)]
+    assert entry(lambda x: half(x))(np.int64(3)) == 1.5
+    assert half.signatures == [(numba.float64,)]
+
+
+def test_options_are_those_of_numba():
+    quotient = entry(error_model="numpy")(lambda x, y: x / y)
+    assert quotient(1.0, 0.0) == np.inf
+    with pytest.raises(ZeroDivisionError):
+        entry(lambda x, y: x / y)(1.0, 0.0)
+
+
+@pytest.fixture(params=[True, False], ids=["searching", "not searching"])
+def searching(request):
+    """Whether garbage is searched for before a call."""
+    before = gc.isenabled()
+    (gc.enable if request.param else gc.disable)()
+    yield request.param
+    (gc.enable if before else gc.disable)()
+
+
+def test_compiling_searches_for_no_garbage_and_leaves_the_search_as_it_was(searching):
+    function, seen = Entry(lambda x: x + x, targetoptions={"nopython": True}), []  # not kept on disk, so compiled
+
+    class Seen(event.Listener):
+        def on_start(self, compiling):
+            seen.append(gc.isenabled())
+
+        def on_end(self, compiling):
+            seen.append(gc.isenabled())
+
+    with event.install_listener("numba:compile", Seen()):
+        assert function(1) == 2
+    assert seen
+    assert not any(seen)
+    assert gc.isenabled() == searching
+
+
+def test_what_does_not_compile_leaves_the_search_as_it_was(searching):
+    with pytest.raises(numba.TypingError):
+        entry(lambda x: x.nothing_of_that_name)(1)
+    assert gc.isenabled() == searching
