@@ -314,11 +314,11 @@ def test_sums_of_whole_planes(dtype):
             I[0] = -0.0
             if planes > 2:
                 I[1, 0, -1], I[planes // 2, 0, :2] = np.nan, (np.inf, -np.inf)[: min(size, 2)]
-            for divisors in (None, np.full((1, 1), 4, dtype)):
+            for divisors in (pooling.no_divisors(np.dtype(dtype)), np.full((1, 1), 4, dtype)):
                 O, workspace = np.full((planes + full, 1, 1), 7, dtype), np.full(2 * full**2, np.nan, dtype)
                 with np.errstate(invalid="ignore"):  # inf - inf
                     whole.avg_forward(I, divisors, O[:planes], workspace, 0, -(-planes // full))
-                    expected = I.sum(axis=(1, 2)) / (1 if divisors is None else 4)
+                    expected = I.sum(axis=(1, 2)) / (4 if divisors.size else 1)
                 np.testing.assert_array_equal(O[:planes, 0, 0], expected)
                 assert np.signbit(O[0, 0, 0])
                 assert np.all(O[planes:] == 7)
@@ -327,7 +327,7 @@ def test_sums_of_whole_planes(dtype):
 def test_sums_of_whole_planes_leave_other_groups_alone():
     full = lanes(np.float32)
     I, O = np.ones((3 * full, 2, full), np.float32), np.full((3 * full, 1, 1), 7, np.float32)
-    whole.avg_forward(I, None, O, np.zeros(2 * full**2, np.float32), 1, 2)
+    whole.avg_forward(I, pooling.no_divisors(I.dtype), O, np.zeros(2 * full**2, np.float32), 1, 2)
     assert np.all(O[:full] == 7)
     assert np.all(O[full : 2 * full] == 2 * full)
     assert np.all(O[2 * full :] == 7)

@@ -103,13 +103,14 @@ def test_exact_for_all_widths(layer, vectors, more, dtype):
 
 @pytest.mark.parametrize("columns", [16, 17, 31, 35])
 def test_the_list_of_vectors_covers_every_pixel_of_its_rows_and_no_other(columns):
+    list_vectors = numba.njit(lambda *arguments: rowwise._list_vectors(*arguments))
     rows, line, row, lanes_ = 5, 40, 37, 16
     met, place = np.zeros((rows, row), int), (0, 0)
     vectors = rows * -(-columns // lanes_)
     for v in range(0, vectors, 2 * VECTORS):
         count = min(2 * VECTORS, -(-(vectors - v) // VECTORS) * VECTORS)
         sources, targets = np.zeros((2, count), np.int64)
-        place = rowwise._list_vectors(place, count, rows, columns, lanes_, line, row, sources, targets)
+        place = list_vectors(place, count, rows, columns, lanes_, line, row, sources, targets)
         for source, target in zip(sources, targets, strict=True):
             (y, x), (from_y, from_x) = divmod(int(target), row), divmod(int(source), line)
             assert (y, x) == (from_y, from_x)

@@ -143,7 +143,7 @@ def _give_to_all(places, n, q, share, d):
 
 @entry
 def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once, O, workspace, first, last):
-    """Write the maxima, or the sums divided by `divisors` unless None, of the groups of planes first, ..., last - 1."""
+    """Write the maxima, or the sums, divided by `divisors` if there are any, of groups first, ..., last - 1."""
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     (total, H, W), (H_out, W_out), lanes = I.shape, O.shape[1:], lanes_of(I)
     o, x = workspace[: at_once * W_out * lanes], workspace[at_once * W_out * lanes :]
@@ -151,7 +151,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
     rows, which = np.empty(lanes, np.int64), np.empty(lanes, np.int64)
     starts(lanes, lanes, rows)
     inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
-    places, n = np.empty(K_h * K_w, np.int64), 0
+    places, n, divided = np.empty(K_h * K_w, np.int64), 0, divisors.size > 0
     for group in range(first, last):  # group alone writes its planes of O
         plane, planes = group * lanes, min(lanes, total - group * lanes)
         starts(planes, H * W, which)
@@ -165,7 +165,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
                         n = window_places(inside_h[h], inside_w[w], D_h * W * lanes, D_w * lanes, places)
                     q = ((h * S_h - P_h - top) * W + w * S_w - P_w + lanes) * lanes
                     value = _maximum(x, places, n, q) if largest else _total(x, places, n, q)
-                    if divisors is not None:
+                    if divided:
                         value = value / splat(divisors[h, w])
                     store(o, ((h - h_0) * W_out + w) * lanes, value)
             bring(o, rows, planes, h_0 * W_out, h_1 * W_out, H_out * W_out, results, plane * H_out * W_out)
@@ -175,7 +175,7 @@ def forward(I, divisors, largest, kernel_size, stride, dilation, before, at_once
 def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, workspace, first, last):
     """Write the gradients of the groups of planes first, ..., last - 1.
 
-    Each pixel receives G, divided by `divisors` unless None, of all windows that contain it.
+    Each pixel receives G, divided by `divisors` if there are any, of all windows that contain it.
     """
     (K_h, K_w), (S_h, S_w), (D_h, D_w), (P_h, P_w) = kernel_size, stride, dilation, before
     (total, H, W), (H_out, W_out), lanes = dI.shape, G.shape[1:], lanes_of(dI)
@@ -186,7 +186,7 @@ def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, wo
     rows, which = np.empty(lanes, np.int64), np.empty(lanes, np.int64)
     starts(lanes, lanes, rows)
     inside_h, inside_w = inside(H_out, K_h, S_h, D_h, P_h, H), inside(W_out, K_w, S_w, D_w, P_w, W)
-    places, n = np.empty(K_h * K_w, np.int64), 0
+    places, n, divided = np.empty(K_h * K_w, np.int64), 0, divisors.size > 0
     nothing = splat(dI.dtype.type(0))
     for group in range(first, last):  # group alone writes its planes of dI
         plane, planes = group * lanes, min(lanes, total - group * lanes)
@@ -203,7 +203,7 @@ def backward(G, divisors, kernel_size, stride, dilation, before, at_once, dI, wo
                         n = window_places(inside_h[h], inside_w[w], D_h * W * lanes, D_w * lanes, places)
                     q = ((h * S_h - P_h - top) * W + w * S_w - P_w) * lanes
                     share = load(g, ((h - h_0) * W_out + w + lanes) * lanes)
-                    if divisors is not None:
+                    if divided:
                         share = share / splat(divisors[h, w])
                     _give_to_all(places, n, q, share, d)
             bring(d[(u_0 - top) * W * lanes :], rows, planes, u_0 * W, u_1 * W, H * W, results, plane * H * W)

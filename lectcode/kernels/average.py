@@ -13,7 +13,7 @@ from lectcode.kernels.compiled import entry
 
 @entry(error_model="numpy")
 def forward(I, divisors, kernel_size, stride, before, O, first, last):
-    """Write the sums over the windows, divided by `divisors` unless None, into O."""
+    """Write the sums over the windows, divided by `divisors` if there are any, into O."""
     (K_h, K_w), (S_h, S_w), (P_h, P_w) = kernel_size, stride, before
     H, W = I.shape[1:]
     H_out, W_out = O.shape[1:]
@@ -42,7 +42,7 @@ def forward(I, divisors, kernel_size, stride, before, O, first, last):
                 else:
                     for w in range(W_out):
                         line[w] += column[w * S_w]
-            if divisors is not None:
+            if divisors.size > 0:
                 divisor = divisors[h]
                 for w in range(W_out):
                     line[w] /= divisor[w]
@@ -50,7 +50,7 @@ def forward(I, divisors, kernel_size, stride, before, O, first, last):
 
 @entry(error_model="numpy")
 def backward(G, divisors, kernel_size, stride, before, dI, first, last):
-    """Write the sums of G, divided by `divisors` unless None, over the windows that contain each pixel into dI."""
+    """Write the sums of G, divided by `divisors` if there are any, over the windows that contain each pixel into dI."""
     (K_h, K_w), (S_h, S_w), (P_h, P_w) = kernel_size, stride, before
     H, W = dI.shape[1:]
     H_out, W_out = G.shape[1:]
@@ -70,7 +70,7 @@ def backward(G, divisors, kernel_size, stride, before, dI, first, last):
             sums[:] = 0
             for h in range(h_0, h_1):
                 g = G[plane, h]
-                if divisors is None:
+                if divisors.size == 0:
                     for w in range(W_out):
                         sums[w] += g[w]
                 else:

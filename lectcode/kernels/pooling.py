@@ -46,6 +46,14 @@ def winners_dtype(dtype):
     return np.dtype(f"i{dtype.itemsize}")
 
 
+@lru_cache
+def no_divisors(dtype):
+    """Return what the loops take instead of divisors where they shall only sum: with None they would compile twice."""
+    divisors = np.empty((0, 0), dtype)
+    divisors.flags.writeable = False
+    return divisors
+
+
 def max_forward(I, geometry, O):
     """Write the largest value of each window into O."""
     X = planes(I)
@@ -75,16 +83,18 @@ def max_backward(G, I, geometry, dI):
 
 
 def avg_forward(I, divisors, geometry, O):
-    """Write the sum of each window, divided by its divisor, into O."""
+    """Write the sum of each window, divided by its divisor unless `divisors` is None, into O."""
     X = planes(I)
     kernel, tasks, weight, told, workspace = avg_forward_loops(len(X), geometry, X.dtype)
+    divisors = no_divisors(X.dtype) if divisors is None else divisors
     share(kernel, tasks, weight, X, divisors, *told, planes(O), workspace=workspace)
 
 
 def avg_backward(G, divisors, geometry, dI):
-    """Write into dI the sum of G, divided by the divisors, over the windows that contain each pixel."""
+    """Write into dI the sum of G, divided by `divisors` unless None, over the windows that contain each pixel."""
     d = planes(dI)
     kernel, tasks, weight, told, workspace = avg_backward_loops(len(d), geometry, d.dtype)
+    divisors = no_divisors(d.dtype) if divisors is None else divisors
     share(kernel, tasks, weight, planes(G), divisors, *told, d, workspace=workspace)
 
 
@@ -96,7 +106,8 @@ def max_forward_loops(count, geometry, dtype):
         return whole.max_forward, count, work(geometry, count, dtype, 10, 0), (None,), None
     if abreast_applies(count, dtype):
         rows, room = abreast.forward_room(geometry, lanes(dtype))
-        return abreast.forward, *_groups(geometry, count, dtype, 8, 2), (None, True, *window, rows), (room, dtype)
+        told = no_divisors(dtype), True, *window, rows
+        return abreast.forward, *_groups(geometry, count, dtype, 8, 2), told, (room, dtype)
     if dense(geometry):
         return maximum.forward, count, work(geometry, count, dtype, 4, 0), window, None
     return plain.max_forward, count, work(geometry, count, dtype, 16, 0), (*window, None), None

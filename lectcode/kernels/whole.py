@@ -173,7 +173,7 @@ def max_backward(G, I, dI, first, last):
 
 @entry
 def avg_forward(I, divisors, O, workspace, first, last):
-    """Write the sums, divided by `divisors` unless None, of the groups of planes first, ..., last - 1.
+    """Write the sums, divided by `divisors` if there are any, of the groups of planes first, ..., last - 1.
 
     A group has as many planes as a vector has lanes. The workspace holds two squares of as many numbers.
     """
@@ -196,18 +196,18 @@ def avg_forward(I, divisors, O, workspace, first, last):
         total = load(turned, 0)
         for i in range(1, lanes):
             total = total + load(turned, i * lanes)
-        if divisors is not None:
+        if divisors.size > 0:
             total = total / splat(divisors[0, 0])
         store_first(results, plane, total, planes)
 
 
 @entry
 def avg_backward(G, divisors, dI, first, last):
-    """Write the gradients of planes first, ..., last - 1: G, divided by `divisors` unless None."""
+    """Write the gradients of planes first, ..., last - 1: G, divided by `divisors` if there are any."""
     size, lanes, gradients, d = dI.shape[1] * dI.shape[2], lanes_of(dI), G.reshape(-1), dI.reshape(-1)
     for plane in range(first, last):  # plane alone writes dI[plane]
         share, end = splat(gradients[plane]), (plane + 1) * size
-        if divisors is not None:
+        if divisors.size > 0:
             share = share / splat(divisors[0, 0])
         for p in range(end - size, end - lanes, lanes):
             store(d, p, share)
