@@ -34,7 +34,7 @@ from lectcode.kernels.compiled import entry, inner
 from lectcode.kernels.correlation import one_element
 from lectcode.kernels.filter_plans import DEPTH, Sizes, Tables, plan_filters
 from lectcode.kernels.panels import cut, pack_transposed, pad_plane, plan_moves
-from lectcode.kernels.simd import frozen, lanes_of, load, splat, store, transpose
+from lectcode.kernels.simd import anywhere, frozen, lanes_of, load, splat, store, transpose, undefined
 from lectcode.kernels.threads import share
 
 COPIED = 16  # multiply-adds that take as long as to copy a number
@@ -262,9 +262,7 @@ def _is_finite(panel, pixels, lines, width):
     for x in range(pixels):
         for l in range(0, lines, lanes):
             total = total + zero * load(panel, x * width + l)
-    check = np.empty(lanes, panel.dtype)
-    store(check, 0, total)
-    return check.sum() == 0
+    return not anywhere(undefined(total, total))
 
 
 @inner
