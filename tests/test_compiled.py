@@ -42,11 +42,13 @@ def test_python_cannot_call_an_inner_function(function):
         function(7)
 
 
-def test_a_signature_leaves_no_other():
-    half = inner(lambda x: x / 2, signature=numba.float64(numba.float64))
-    assert half.signatures == [(numba.float64,)]
-    assert entry(lambda x: half(x))(np.int64(3)) == 1.5
-    assert half.signatures == [(numba.float64,)]
+def test_an_inner_function_has_one_version_for_all_numbers_of_a_type():
+    add = inner(lambda x, y: x + y)
+    sums = entry(lambda x: add(x, 1) + add(2, x) + add(x, y=3))
+    assert sums(10) == 11 + 12 + 13
+    assert add.signatures == [(numba.int64, numba.int64)]
+    assert sums(0.5) == 1.5 + 2.5 + 3.5
+    assert len(add.signatures) == 3  # a whole number and a fraction, in both orders
 
 
 def test_options_are_those_of_numba():

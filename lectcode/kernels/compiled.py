@@ -47,18 +47,15 @@ class Inner(CPUDispatcher):
 
 def _decorator(dispatcher, **given):
 
-    def compiled(function=None, *, signature=None, **options):
-        """Return the function as it will be compiled for any types, or is now for those of the signature alone."""
+    def compiled(function=None, **options):
+        """Return the function as it will be compiled; options are those of Numba's own decorator."""
         if function is None:
-            return partial(compiled, signature=signature, **options)
+            return partial(compiled, **options)
         if config.DISABLE_JIT:
             return function
         options = {"nopython": True, "nogil": True, "boundscheck": None, **given, **options}
         result = dispatcher(function, targetoptions=options)
         result.enable_caching()
-        if signature is not None:
-            result.compile(signature)
-            result.disable_compile()
         return result
 
     return compiled

@@ -1,6 +1,6 @@
 """One way to use all cores that no caller can break.
 
-The kernels release the GIL (`nogil=True`) and compute a range of tasks; each task alone owns the part of the result
+The kernels release the GIL (`compiled`) and compute a range of tasks; each task alone owns the part of the result
 that it writes, and adds in an order that does not depend on the range. So the result is bitwise the same for any
 number of threads.
 

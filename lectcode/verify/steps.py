@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
-from numba import int64
 
 from lectcode.kernels.compiled import entry, inner
 from lectcode.verify import windowfunctions
@@ -93,11 +92,8 @@ PLAIN = {f.__name__: f for f in (_telling(start), _telling(read), exact, times, 
 @lru_cache(maxsize=1)
 def compiled_steps() -> dict[str, Callable]:
     """The steps by name, compiled: reads for any tensor, arithmetic for whole numbers of 64 bits."""
-    steps = {"exp": exp, "log": log} | {step.__name__: inner(step) for step in (start, read)}
-    for step, arguments in ((exact, 1), (times, 2), (power, 2), (divided, 2)):
-        # With the types given, Numba does not compile another version for every number that stands in a formula.
-        steps[step.__name__] = inner(step, signature=int64(*[int64] * arguments))
-    return steps
+    steps = (start, read, exact, times, power, divided)
+    return {"exp": exp, "log": log} | {step.__name__: inner(step) for step in steps}
 
 
 def _function(source: str, names: dict[str, Callable], file: str = "<loops>") -> Callable:
