@@ -37,7 +37,7 @@ def faults_of_cells(text):
             faults.append(f"longer than a page ({len(lines)} lines): {first}")
         if max(map(len, lines), default=0) > WIDEST_LINE:
             faults.append(f"wider than a page: {first}")
-        if re.search(r"@(numba\.)?(n?jit|vectorize|guvectorize|stencil)\b", code):
+        if re.search(r"@(numba\.)?(n?jit|vectorize|guvectorize|stencil|entry|inner|inlined)\b", code):
             faults.append(f"a kernel in a cell; kernels live in lectcode, where they are tested: {first}")
         if MISSING.search(code):
             faults.append(f"a cell that needs more than readers install: {first}")
@@ -195,6 +195,7 @@ def cell(code):
         ("\n".join(f"x{i} = {i}" for i in range(16)), "longer than a page"),
         ("x = " + "1 + " * 30 + "1", "wider than a page"),
         ("from numba import njit\n\n@njit\ndef f(x):\n    return x", "a kernel in a cell"),
+        ("from lectcode.kernels.compiled import entry\n\n@entry\ndef f(x):\n    return x", "a kernel in a cell"),
         ("import numba\n\n@numba.njit(cache=True)\ndef f(x):\n    return x", "a kernel in a cell"),
         ("from lectcode.verify.theorems import prove_theorem", "more than readers install"),
     ],
