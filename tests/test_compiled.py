@@ -1,13 +1,14 @@
 """The decorators of the kernels: who may call what they compile, and what compiling leaves as it was."""
 
 import gc
+import re
 
 import numba
 import numpy as np
 import pytest
 from numba.core import event
 
-from lectcode.kernels.compiled import Entry, entry, inlined, inner
+from lectcode.kernels.compiled import Entry, Inner, entry, inlined, inner
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -88,3 +89,14 @@ def test_what_does_not_compile_leaves_the_search_as_it_was(searching):
     with pytest.raises(numba.TypingError):
         entry(lambda x: x.nothing_of_that_name)(1)
     assert gc.isenabled() == searching
+
+
+def test_only_an_entry_has_a_way_in_and_only_for_python():
+    """Shown by their code, which those that come from the disk do not have: hence these do not."""
+    within = Inner(lambda x: 2 * x, targetoptions=twice.targetoptions)
+    outside = Entry(lambda x: within(x), targetoptions=thrice.targetoptions)
+    assert outside(7) == 14
+    for function, ways in ((within, []), (outside, ["cpython"])):
+        (code,) = function.inspect_llvm().values()
+        defined = re.findall(r"^define .*@(?:_ZN\d+)?(cpython|cfunc)[\d.]", code, re.M)
+        assert defined == ways
