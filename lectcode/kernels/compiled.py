@@ -1,8 +1,8 @@
 """How kernels are compiled: `entry` for those that Python calls, `inner` for what only they call, `inlined`.
 
 Each is compiled when it is first called and then kept on disk, and releases the GIL. A first call is mostly compiling,
-so the decorators leave out what takes time and serves nobody: code by which Python or C could call inner functions, a
-fifth of the whole, and the search for garbage meanwhile, a seventh.
+so the decorators leave out what takes time and serves nobody, each some seventh of the whole: code by which Python or C
+could call inner functions, and the search for garbage meanwhile.
 """
 
 import gc
