@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lectcode.kernels import threads
-from tests import tolerance
+from tests import ownership, tolerance
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 # derandomize: a failure is a failure on every machine; HYPOTHESIS_PROFILE=long searches further, and at random.
@@ -20,8 +20,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 @pytest.fixture
 def always_threads(monkeypatch):
-    """Use threads even for little work, and give back the number of threads."""
+    """Use threads even for little work, look whose task writes what, and give back the number of threads."""
     monkeypatch.setattr(threads, "WORTH_A_THREAD", 1)
+    if not numba.config.DISABLE_JIT:  # else each task would take far longer, and show the same
+        for module in ownership.users():
+            monkeypatch.setattr(module, "share", ownership.share)
     before = numba.get_num_threads()
     yield
     numba.set_num_threads(before)

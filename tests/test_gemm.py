@@ -142,7 +142,8 @@ def test_few_filters(monkeypatch, number, stride, size, dtype):
 
 def test_stripes_are_long_on_large_planes_or_for_few_rows(monkeypatch):
     """On large ones if one panel has all rows and the source is packed; for few rows if filters have one element."""
-    monkeypatch.setattr(correlation, "WAITING", 4 * ROWS)
+    for name, value in {"WAITING": 4 * ROWS, "CHANNELS": 300, "SPREAD": 15**2}.items():
+        monkeypatch.setattr(correlation, name, value)
 
     def tiles(channels, size, kernel=1, rows=5 * ROWS, N=8):
         geometry = shapes.conv_geometry(channels, (size, size), (rows, channels, kernel, kernel), 1, kernel // 2, 1, 1)
@@ -155,6 +156,8 @@ def test_stripes_are_long_on_large_planes_or_for_few_rows(monkeypatch):
     assert tiles(3, 112, kernel=3, rows=1) == correlation.TILES  # `narrow` copies the source
     assert tiles(300, 28, rows=4 * ROWS) == correlation.LONG
     assert tiles(300, 28) == tiles(300, 28, kernel=3, rows=4 * ROWS) == correlation.TILES
+    assert tiles(301, 28, rows=4 * ROWS) == tiles(300, 15, rows=4 * ROWS) == correlation.TILES
+    monkeypatch.setattr(correlation, "SPREAD", 0)
     assert tiles(300, 7, rows=4 * ROWS) == correlation.TILES  # a whole plane and the next
     assert tiles(300, 14, rows=4 * ROWS, N=1) == -(-14 * 14 // (VECTORS * lanes(np.float32)))  # no longer than needed
 

@@ -62,7 +62,7 @@ def forget():
 
 
 @pytest.fixture(autouse=True)
-def chosen_anew():
+def chosen_anew(always_threads):
     """Keep no choice from test to test."""
     forget()
     yield

@@ -13,6 +13,7 @@ import pytest
 
 import lectcode
 from lectcode.kernels import threads
+from tests import ownership
 from tests.geometry import reals
 
 
@@ -65,6 +66,22 @@ def test_eight_callers_at_once():
     with ThreadPoolExecutor(8) as pool:
         for seed, results in enumerate(pool.map(call, range(8))):
             assert results == [expected[seed]] * 5
+
+
+@pytest.mark.parametrize("reach", [1, 2])
+def test_two_tasks_that_write_the_same_number_are_noticed(reach):
+    """Even if both write what is there already."""
+
+    def kernel(O, first, last):
+        for task in range(first, last):
+            O[0, task : task + reach] = 3
+
+    O = np.full((1, 4), 3.0)
+    if reach == 1:
+        ownership.share(kernel, 3, 10**9, O)
+        return
+    with pytest.raises(AssertionError, match="tasks 0 and 1 of 3 both write 1 numbers"):
+        ownership.share(kernel, 3, 10**9, O)
 
 
 @pytest.mark.usefixtures("always_threads")

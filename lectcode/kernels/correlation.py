@@ -26,8 +26,9 @@ TILES = 3  # tiles of pixels that use a block of filters before the next block i
 LONG, LARGE = 12, 2**13  # tiles; pixels of a plane
 LONGEST = 24  # tiles
 # LONG also if each row of a panel is another plane's, and few rows of the product use it: memory gives long pieces
-# faster, best whole planes one after the other. (More rows want a panel that fits into the nearest cache.)
-WAITING = 0 if BYTES == 64 else 192  # rows, at most; with AVX-512 that is not measured
+# faster, best whole planes one after the other. (More rows want a panel that fits into the nearest cache.) Rows of the
+# product at most, channels at most, pixels of a plane at least.
+WAITING, CHANNELS, SPREAD = (128, DEPTH, 2**11) if BYTES == 64 else (192, np.inf, 0)
 ONLY = TILES if BYTES == 64 else 2 * TILES  # tiles, if all pixels of a task are one stripe
 ROWWISE = DEPTH if BYTES == 64 else 1000  # products that `lectcode.kernels.rowwise` adds in one go, at most
 GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
@@ -249,6 +250,8 @@ def _plan(problem, K_w, filters, threads):
     N, groups, rows, channels, y, x, itemsize, _ = problem
     block, blocks, tile, width = problem.block, problem.blocks, problem.tile, problem.width
     images, bands, band, splits = _divide(problem, padded, threads)
+    if kernel == "rows":  # it writes whole blocks: one task has the last two, which may have rows in common
+        splits = min(splits, rows // block)
     extent = band + y.reach, width
     plane = y.phases * x.phases * extent[0] * extent[1] if padded else y.size * x.size
     parts, places, inside, elements = _list_parts(problem, padded, extent, K_w)
@@ -258,7 +261,7 @@ def _plan(problem, K_w, filters, threads):
     together = -(-blocks // splits)  # blocks of a task
     packed = together * block * round_up(K, depth)
     large = depth >= K and problem.pixels >= LARGE
-    planes = channels == K and rows <= WAITING and problem.pixels > TILES * tile
+    planes = channels == K <= CHANNELS and rows <= WAITING and problem.pixels > max(SPREAD, TILES * tile)
     long = not padded and (large or planes)
     pixels, whole = images * problem.pixels, not padded and bands == 1  # of a task, if it has whole images
     wide = packs and whole and pixels <= ONLY * tile

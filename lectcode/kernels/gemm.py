@@ -41,12 +41,11 @@ from lectcode.kernels.correlation import (
 )
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
-from lectcode.kernels.simd import BYTES, frozen, lanes_of
+from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share, useful
 
-# Bytes of a plane of G, at most, and numbers in the filters, at least, with which the gradient of the input is turned;
-# with AVX-512 that is not measured.
-PLANE, NUMBERS = 0 if BYTES == 64 else 256, 2**16
+# Bytes of a plane of G, at most, and numbers in the filters, at least, with which the gradient of the input is turned.
+PLANE, NUMBERS = 256, 2**16
 
 
 def forward(I, F, B, geometry, O):
@@ -176,7 +175,10 @@ def _multiply_blocks(
                 depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, C, c + x, sizes.stripe, D, d, k > 0, vectors
             )
         if last_k and direct < length:
-            rows, to = min(block, sizes.rows), o + row * sizes.O_plane
+            # What the block before computes as well is its own: another task may be adding to it just now.
+            twice = number * block - row
+            rows, to = min(block, sizes.rows) - twice, o + (row + twice) * sizes.O_plane
+            c += twice * sizes.stripe
             unpack(C, c, sizes.stripe, rows, direct, places, count, sizes.O_column, O, to, sizes.O_plane)
 
 
