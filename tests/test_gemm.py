@@ -62,7 +62,7 @@ def divided(request, monkeypatch, always_threads):
 
     def way(problem):
         y, x = problem.y, problem.x
-        without = axes.without_padding if problem.gradient else lambda axis: axis
+        without = axes.without_padding if problem.finite else lambda axis: axis
         yield {
             "packed": (y, x, False, "blocks"),
             "packed without padding": (without(y), without(x), False, "blocks"),
@@ -71,6 +71,7 @@ def divided(request, monkeypatch, always_threads):
         }[request.param]
 
     monkeypatch.setattr(correlation, "_ways", way)
+    monkeypatch.setattr(correlation, "ASK", 1)
     if request.param == "copied in small bands":
         monkeypatch.setattr(correlation, "SECOND_LEVEL", 2_000)
     plans = correlation.plan_forward, correlation.plan_grad_input
@@ -213,19 +214,44 @@ def test_which_layers_are_packed(channels, size, filters, kernel, stride, packed
 def test_products_with_padding_are_left_out_if_that_pays(monkeypatch):
     """Of the outer 4 rows and columns of 28 a third of the taps meet padding. Short vectors: rows only."""
 
-    def parts_of(plan, size, dilation):
+    def parts_of(plan, size, dilation, *finite):
         geometry = shapes.conv_geometry(512, (size, size), (512, 512, 3, 3), 1, dilation, dilation, 1)
-        return plan(1, 512, 512, geometry, 4, 1).told[1]
+        found = plan(1, 512, 512, geometry, 4, 1, *finite)
+        assert found.short == (len(found.told[1]) > 1)
+        return found.told[1]
 
-    parts = parts_of(correlation.plan_grad_input, 28, 4)
-    products = sum((bottom - top) * (right - left) * taps for top, bottom, left, right, *_, taps in parts)
-    assert products == (3 * 28 - 8) * (3 * 28 - 8 if BYTES == 64 else 3 * 28)
+    for plan in (correlation.plan_grad_input, lambda *layer: correlation.plan_forward(*layer, True)):
+        parts = parts_of(plan, 28, 4)
+        products = sum((bottom - top) * (right - left) * taps for top, bottom, left, right, *_, taps in parts)
+        assert products == (3 * 28 - 8) * (3 * 28 - 8 if BYTES == 64 else 3 * 28)
     assert len(parts_of(correlation.plan_forward, 28, 4)) == 1  # its zeros may meet inf
     assert len(parts_of(correlation.plan_grad_input, 2, 1)) == 1  # four pixels fill a vector, one or two do not
     ways = correlation._ways
     monkeypatch.setattr(correlation, "_ways", lambda problem: [way for way in ways(problem) if way[2]])
     parts = parts_of(correlation.plan_grad_input.__wrapped__, 28, 4)
     assert [tuple(part[2:4]) for part in parts] == [(0, 28)] * 3  # parts of a copy are whole rows
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("ask", [1, 10**9])
+def test_padding_is_not_left_out_where_an_infinite_filter_meets_it(value, ask, monkeypatch):
+    """0 inf is NaN, also where the element meets nothing but padding."""
+    monkeypatch.setattr(correlation, "ASK", ask)
+    rng = np.random.default_rng(0)
+    I = rng.integers(-5, 6, (3, 9, 28, 28)).astype(np.float32)
+    F = rng.integers(-5, 6, (12, 9, 3, 3)).astype(np.float32)
+    B = np.zeros(12, np.float32)
+    for dilation in (4, 28):
+        for filters in (F, np.where(rng.random(F.shape) < 0.01, value, F).astype(np.float32)):
+            geometry = shapes.conv_geometry(9, (28, 28), F.shape, 1, dilation, dilation, 1)
+            layer = 3, 12, 9, geometry, 4, 1
+            assert correlation.plan_forward(*layer, correlation.worth_asking(geometry, 3)).short == (ask == 1)
+            expected, O = np.empty((2, 3, 12, 28, 28), np.float32)
+            with np.errstate(invalid="ignore"):
+                direct.forward(I, filters, B, geometry, expected)
+            gemm.forward(I, filters, B, geometry, O)
+            np.testing.assert_array_equal(O, expected)
+            assert np.isnan(O).any() == (filters is not F)
 
 
 def plan_of_gradient(N, rows, channels, size=28, kernel=3, stride=1, threads=1):

@@ -42,6 +42,7 @@ WORTH_PACKING, PACK_FILTERS = 32, 4
 # Those of a convolution stand in order. But very many come from the third-level cache for each stripe, and then a block
 # comes faster packed. (Bytes, and how many times as many pixels; with AVX-512 that is not measured.)
 FAR, TIMES = np.inf if BYTES == 64 else 2**22, 64
+ASK = 512  # pixels that each filter element meets, at least, where it is asked whether filters are finite
 PAGE, PAGES = 4096, 1536  # bytes of a page of memory; pages of which a processor surely knows where they are
 FEWEST = 8  # steps of a band, unless all: `lectcode.kernels.narrow` computes several at once
 SECOND_LEVEL = 400_000  # bytes of filters, or of padded input that a task copies, that stay in the second-level cache
@@ -130,6 +131,7 @@ class Plan(NamedTuple):
     tasks: int
     work: int  # multiply-adds of float32, of which one of float64 takes as long as two
     gaps: bool  # some pixels of the result meet no tap
+    short: bool  # products with padding are left out
     kernel: str  # "blocks": `gemm`, "rows": `rowwise`, "filters": `narrow`
 
 
@@ -148,9 +150,10 @@ class Problem(NamedTuple):
     y: Axis
     x: Axis
     itemsize: int
-    # A gradient has no products with padding. A convolution has them, and inf in a filter makes NaN there. The filters
-    # of a gradient stand farther apart in memory.
-    gradient: bool
+    gradient: bool  # its filters stand farther apart in memory
+    # A gradient has no products with padding. A convolution has them, and inf in a filter makes NaN there: only if its
+    # filters are known to be finite, they may be left out.
+    finite: bool = True
 
     @property
     def lanes(self):
@@ -212,12 +215,18 @@ class Problem(NamedTuple):
 
 
 @lru_cache(512)
-def plan_forward(N, rows, channels, geometry, itemsize, threads):
-    """Return the plan of a convolution."""
+def plan_forward(N, rows, channels, geometry, itemsize, threads, finite=False):
+    """Return the plan of a convolution, of filters that are known to be finite or not."""
     taps = prod(geometry.kernel_size)
     filters = channels * taps, taps, rows * channels * taps
-    problem = Problem(N, geometry.groups, rows, channels, *forward_axes(geometry), itemsize, gradient=False)
+    axes = forward_axes(geometry)
+    problem = Problem(N, geometry.groups, rows, channels, *axes, itemsize, gradient=False, finite=finite)
     return _plan(problem, geometry.kernel_size[1], filters, threads)
+
+
+def worth_asking(geometry, N):
+    """Tell if each filter element meets so many pixels that it takes little to find out if all are finite."""
+    return N * prod(geometry.output_size) >= ASK
 
 
 @lru_cache(512)
@@ -246,8 +255,9 @@ def _plan(problem, K_w, filters, threads):
     """Choose the way to compute a product, tasks and tables."""
     work = problem.work
     threads = max(min(threads, worth(work)), 1)  # to divide what one thread computes costs it time
+    terms = problem.y.terms * problem.x.terms
     problem, padded, kernel = _choose(problem)
-    N, groups, rows, channels, y, x, itemsize, _ = problem
+    N, groups, rows, channels, y, x, itemsize, *_ = problem
     block, blocks, tile, width = problem.block, problem.blocks, problem.tile, problem.width
     images, bands, band, splits = _divide(problem, padded, threads)
     if kernel == "rows":  # it writes whole blocks: one task has the last two, which may have rows in common
@@ -324,7 +334,8 @@ def _plan(problem, K_w, filters, threads):
         order,
     )
     tasks = -(-N // images) * bands * groups * splits
-    return Plan(sizes, told, sum(workspace), tasks, work, any(part[-1] == 0 for part in parts), kernel)
+    gaps, short = any(part[-1] == 0 for part in parts), y.terms * x.terms < terms
+    return Plan(sizes, told, sum(workspace), tasks, work, gaps, short, kernel)
 
 
 def _choose(problem):
@@ -354,12 +365,12 @@ def _joined(y, x):
 def _ways(problem):
     """Yield the ways to compute a product: its axes, whether it reads a padded copy, and by which kernel.
 
-    A gradient need not multiply with padding: with dilation 4 on 28 x 28 pixels, that is 18 % less. But more vectors
-    are not full, and each part reads the filters for itself, all elements, for those that it needs stand between the
-    others. Of a copy whole rows are multiplied, so there parts are rows.
+    Who need not multiply with padding, with dilation 4 on 28 x 28 pixels, has 18 % less to do. But more vectors are not
+    full, and each part reads the filters for itself, all elements, for those that it needs stand between the others. Of
+    a copy whole rows are multiplied, so there parts are rows.
     """
     y, x = problem.y, problem.x
-    without = (without_padding(y), without_padding(x)) if problem.gradient else (y, x)
+    without = (without_padding(y), without_padding(x)) if problem.finite else (y, x)
     for padded in (True, False):
         for rows in (y, without[0]):
             for columns in (x,) if padded else (x, without[1]):

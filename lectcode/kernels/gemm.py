@@ -38,6 +38,7 @@ from lectcode.kernels.correlation import (
     plan_grad_input,
     plan_grad_input_turned,
     weight,
+    worth_asking,
 )
 from lectcode.kernels.finite import finite
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
@@ -61,7 +62,10 @@ def forward(I, F, B, geometry, O):
     elif grouped.chooses(geometry, rows, channels, I.dtype):
         grouped.forward(I, F, B, geometry, O)
     else:
-        plan = plan_forward(len(I), rows, channels, geometry, I.itemsize, _threads(F, O, rows))
+        layer = len(I), rows, channels, geometry, I.itemsize, _threads(F, O, rows)
+        plan = plan_forward(*layer, finite=worth_asking(geometry, len(I)))
+        if plan.short and not finite(F):
+            plan = plan_forward(*layer)
         _product(I, F, B, plan, O)
 
 
