@@ -5,7 +5,7 @@ windows of the padded input ("im2col"). That matrix is never built: a task packs
 into a panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would
 cost more than it saves: then the input is copied once, padded, the micro-kernel reads the rows of this copy themselves,
 and what it computes between two rows is thrown away. Where channels are few too, `lectcode.kernels.rowwise` writes each
-vector of a row straight to its place.
+vector of a row straight to its place. Products with padding are left out where that pays and the filters are finite.
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. It meets the filters' numbers far
 apart in memory, so they are packed as well: all before the first panel, in the order in which panels meet them; or, if
