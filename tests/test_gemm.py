@@ -1,6 +1,5 @@
 """The blocked product behind the convolution and the gradient of its input: exact for every way to divide and copy."""
 
-from math import prod
 from unittest import mock
 
 import numba
@@ -100,34 +99,51 @@ def test_exact_with_any_number_of_threads(case, dtype):
         np.testing.assert_array_equal(actual, dI)
 
 
+TURNED = {  # size, kernel, stride, padding, dilation
+    "one element": ((5, 7), (1, 1), 1, 0, 1),
+    "one element, stride 2": ((11, 12), (1, 1), 2, 0, 1),
+    "one element, two strides": ((4, 19), (1, 1), (1, 3), 0, 1),
+    "four pixels": ((2, 2), (1, 1), 1, 0, 1),
+    "one element, padding": ((3, 4), (1, 1), 2, (2, 1), 1),
+    "padding": ((5, 7), (3, 3), 1, 1, 1),
+    "stride 2": ((11, 12), (3, 2), 2, 1, 1),
+    "padding on one side, dilation": ((9, 8), (2, 3), (2, 1), ((3, 0), (0, 4)), (3, 2)),
+    "taps that meet padding alone": ((2, 3), (3, 5), 1, (4, 9), (4, 3)),
+    "gaps": ((13, 16), (2, 2), (5, 4), 0, 1),
+}
+
+
 @pytest.mark.usefixtures("always_threads")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("stride", "size"), [(1, (5, 7)), (2, (11, 12)), ((1, 3), (4, 19)), (1, (2, 2))])
-@pytest.mark.parametrize(("channels", "filters"), [(3, 9), (53, 5), (210, 201)])
-def test_a_gradient_that_is_turned(monkeypatch, channels, filters, stride, size, dtype):
+@pytest.mark.parametrize("layer", TURNED.values(), ids=TURNED)
+@pytest.mark.parametrize(("channels", "filters"), [(3, 49), (53, 70), (201, 210)])
+def test_a_gradient_that_is_turned(monkeypatch, channels, filters, layer, dtype):
     monkeypatch.setattr(gemm, "PLANE", 512)
     monkeypatch.setattr(gemm, "NUMBERS", 1)
     monkeypatch.setattr(pointwise, "applies", lambda *_: False)
     turned = mock.Mock(wraps=gemm._grad_input_turned)
     monkeypatch.setattr(gemm, "_grad_input_turned", turned)
-    monkeypatch.setitem(CASES, "one element", (1, channels, size, filters, (1, 1), stride, 0, 1, 1))
-    test_exact_with_any_number_of_threads("one element", dtype)
+    size, kernel, *rest = layer
+    monkeypatch.setitem(CASES, "turned", (1, channels, size, filters, kernel, *rest, 1))
+    test_exact_with_any_number_of_threads("turned", dtype)
     assert turned.call_count == 3
 
 
 def test_which_gradients_are_turned(monkeypatch):
     monkeypatch.setattr(gemm, "PLANE", 4 * 49)
-    monkeypatch.setattr(gemm, "NUMBERS", 600)
+    monkeypatch.setattr(gemm, "NUMBERS", 1000)
 
-    def turned(N=1, channels=20, size=7, kernel=1, padding=0, groups=1, itemsize=4):
-        shape = 30, channels // groups, kernel, kernel
-        geometry = shapes.conv_geometry(channels, (size, size), shape, 1, padding, 1, groups)
-        return gemm._is_turned(geometry, N, prod(shape), itemsize)
+    def turned(N=1, filters=50, channels=20, size=7, kernel=1, groups=1, itemsize=4):
+        shape = filters, channels // groups, kernel, kernel
+        geometry = shapes.conv_geometry(channels, (size, size), shape, 1, kernel // 2, 1, groups)
+        return gemm._is_turned(geometry, N, shape, itemsize)
 
     assert turned()
     assert turned(channels=40, size=2)
+    assert turned(channels=4, kernel=3)
+    assert turned(filters=49, channels=21)
     assert not any([turned(N=2), turned(channels=19), turned(size=8), turned(size=1), turned(itemsize=8)])
-    assert not any([turned(channels=80, kernel=3, padding=1), turned(size=5, padding=1), turned(channels=40, groups=2)])
+    assert not any([turned(filters=48, channels=40), turned(channels=40, groups=2)])
 
 
 @pytest.mark.usefixtures("divided")

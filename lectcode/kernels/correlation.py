@@ -240,13 +240,14 @@ def plan_grad_input(N, rows, channels, geometry, itemsize, threads):
 
 @lru_cache(512)
 def plan_grad_input_turned(pixels, rows, channels, geometry, itemsize, threads):
-    """Return the plan of the gradient of the input by filters of one element, for one image.
+    """Return the plan of the products that the gradient of the input adds up, for one image.
 
-        turned[p, c_in] = sum_{c_out} G[c_out, p] F[c_out, c_in]        p a pixel of G
+        products[p, r] = sum_{c_out} G[c_out, p] F[c_out, r]        p a pixel of G, r = (c_in, k_h, k_w)
 
     F is read as an image of one row for each of its filters, in the order of memory, and G as the filters.
     """
-    across = replace(geometry, input_size=(1, rows), output_size=(1, rows), stride=(1, 1))
+    one = {"kernel_size": (1, 1), "stride": (1, 1), "dilation": (1, 1), "before": (0, 0), "after": (0, 0)}
+    across = replace(geometry, input_size=(1, rows), output_size=(1, rows), **one)
     problem = Problem(1, 1, pixels, channels, *forward_axes(across), itemsize, gradient=True)
     return _plan(problem, 1, (1, pixels, 0), threads)
 

@@ -9,8 +9,9 @@ vector of a row straight to its place. Products with padding are left out where 
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. It meets the filters' numbers far
 apart in memory, so they are packed as well: all before the first panel, in the order in which panels meet them; or, if
-there is one panel of pixels only, a few blocks of filters just before they are used. Filters of one element that few
-pixels use are not worth it: there the product is turned, and G takes their place, which is small.
+there is one panel of pixels only, a few blocks of filters just before they are used. Filters that few pixels of one
+image use are not worth it: there the product is turned, G, which is small, takes their place, and `lectcode.kernels.fold`
+adds up what each pixel sends.
 
 Where groups are many or filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and
 `pointwise` take over.
@@ -19,6 +20,8 @@ The gradient of the filters is another product, see `lectcode.kernels.gemm_filte
 
 Every sum is added in the order of k, in blocks: a result does not depend on stripes, tasks or threads.
 """
+
+from math import prod
 
 import numpy as np
 
@@ -41,6 +44,7 @@ from lectcode.kernels.correlation import (
     worth_asking,
 )
 from lectcode.kernels.finite import finite
+from lectcode.kernels.fold import ADD, fold
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
 from lectcode.kernels.simd import frozen, lanes_of
 from lectcode.kernels.threads import share, useful
@@ -92,30 +96,37 @@ def _grad_input(G, F, geometry, dI):
         pointwise.grad_input(G, F, geometry, dI)
     elif grouped.chooses(geometry, rows, channels, G.dtype):
         grouped.grad_input(G, F, geometry, dI)
-    elif _is_turned(geometry, len(G), F.size, G.itemsize):
+    elif _is_turned(geometry, len(G), F.shape, G.itemsize):
         _grad_input_turned(G, F, geometry, dI)
     else:
         plan = plan_grad_input(len(G), rows, channels, geometry, G.itemsize, _threads(F, G, rows))
         _product(G, F, no_bias(dI.shape[1], G.dtype), plan, dI)
 
 
-def _is_turned(geometry, N, numbers, itemsize):
-    """Tell if packing the numbers of F would take long: filters of one element that few pixels of one image use."""
-    height, width = geometry.output_size
-    few = N == 1 and FEW <= height * width <= PLANE // itemsize
-    return one_element(geometry) and geometry.groups == 1 and few and numbers >= NUMBERS
+def _is_turned(geometry, N, shape, itemsize):
+    """Tell if packing the numbers of F would take long, since few pixels of one image use them.
+
+    With no more pixels than filters, the products are no more than the numbers of F.
+    """
+    pixels = prod(geometry.output_size)
+    few = N == 1 and FEW <= pixels <= min(PLANE // itemsize, shape[0])
+    return geometry.groups == 1 and few and prod(shape) >= NUMBERS
 
 
 def _grad_input_turned(G, F, geometry, dI):
-    """Write the gradient of the input of one image, computed as one row of channels for each pixel of G."""
-    (K, C), (height, width), (S_h, S_w) = F.shape[:2], geometry.output_size, geometry.stride
-    pixels = height * width
-    plan = plan_grad_input_turned(pixels, C, K, geometry, G.itemsize, _threads(F, G, C))
-    turned = np.empty((pixels, C), G.dtype)
-    _product(F, G, no_bias(pixels, G.dtype), plan, turned)
+    """Write the gradient of the input of one image: the products of each pixel of G, added up."""
+    pixels = prod(geometry.output_size)
+    plan = plan_grad_input_turned(pixels, F[0].size, len(F), geometry, G.itemsize, _threads(F, G, pixels))
+    products = np.empty((*geometry.output_size, *F.shape[1:]), G.dtype)
+    _product(F, G, no_bias(pixels, G.dtype), plan, products)
+    if not one_element(geometry):
+        where = geometry.stride, geometry.dilation, geometry.before
+        share(fold, dI.shape[1], ADD * products.size, products, *where, dI[0])
+        return
+    (height, width), (S_h, S_w) = geometry.output_size, geometry.stride  # nothing to add up: NumPy copies faster
     if (S_h, S_w) != (1, 1):
         dI[...] = 0
-    dI[0, :, : height * S_h : S_h, : width * S_w : S_w] = turned.T.reshape(C, height, width)
+    dI[0, :, : height * S_h : S_h, : width * S_w : S_w] = products[..., 0, 0].transpose(2, 0, 1)
 
 
 def _threads(F, O, rows):
