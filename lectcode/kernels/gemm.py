@@ -10,8 +10,8 @@ vector of a row straight to its place. Products with padding are left out where 
 The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. It meets the filters' numbers far
 apart in memory, so they are packed as well: all before the first panel, in the order in which panels meet them; or, if
 there is one panel of pixels only, a few blocks of filters just before they are used. Filters that few pixels of one
-image use are not worth it: there the product is turned, G, which is small, takes their place, and `lectcode.kernels.fold`
-adds up what each pixel sends.
+image use are not worth it: there the product is turned, G takes their place, which is small, and what each pixel sends
+is added up by `lectcode.kernels.fold`.
 
 Where groups are many or filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and
 `pointwise` take over.
