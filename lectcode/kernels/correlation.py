@@ -40,8 +40,8 @@ PACK_ROW, PACK, FIND = 10, (4, 5, 10, 10, 40), 8  # for a row of a panel, a vect
 # pixels: who shares the work between threads asks which of both to do twice.
 WORTH_PACKING, PACK_FILTERS = 32, 4
 # Those of a convolution stand in order. But very many come from the third-level cache for each stripe, and then a block
-# comes faster packed. (Bytes, and how many times as many pixels. With AVX-512, whose blocks have twice as many rows, that
-# gained nothing.)
+# comes faster packed. (Bytes, and how many times as many pixels. With AVX-512, whose blocks have twice as many rows,
+# that gained nothing.)
 FAR, TIMES = np.inf if BYTES == 64 else 2**22, 64
 ASK = 512  # pixels that each filter element meets, at least, where it is asked whether filters are finite
 PAGE, PAGES = 4096, 1536  # bytes of a page of memory; pages of which a processor surely knows where they are
