@@ -77,7 +77,7 @@ def route(request, monkeypatch):
     for kernel in (threes, small):
         monkeypatch.setattr(kernel, "BYTES", 64 if request.param == "in registers" else 0)
     monkeypatch.setattr(
-        pooling, "abreast_applies", lambda count, dtype: dtype.kind == "f" and request.param == "abreast"
+        pooling, "abreast_applies", lambda count, dtype, **_: dtype.kind == "f" and request.param == "abreast"
     )
 
 
@@ -147,7 +147,7 @@ def both_ways(monkeypatch, function, *arguments, **keywords):
     for kernel in (threes, small):
         monkeypatch.setattr(kernel, "BYTES", 0)
     for together in (True, False):
-        monkeypatch.setattr(pooling, "abreast_applies", lambda count, dtype, together=together: together)
+        monkeypatch.setattr(pooling, "abreast_applies", lambda count, dtype, together=together, **_: together)
         forget()
         results.append(function(*arguments, **keywords))
     return results
@@ -199,22 +199,26 @@ def test_a_dilated_window_abreast(monkeypatch):
 
 
 def test_when_planes_are_abreast(monkeypatch):
-    """At least half a vector of planes of floats; without them the loops of one plane run."""
+    """Half a vector of planes of floats, or two where winners are sought; without them the loops of one plane run."""
     half = lanes(np.float32) // 2
     assert pooling.abreast_applies(half, np.dtype(np.float32))
     assert not pooling.abreast_applies(half - 1, np.dtype(np.float32))
     assert not pooling.abreast_applies(1000, np.dtype(np.int64))
+    assert pooling.abreast_applies(2, np.dtype(np.float32), winners=True)
+    assert not pooling.abreast_applies(1, np.dtype(np.float32), winners=True)
+    assert not pooling.abreast_applies(1000, np.dtype(np.int64), winners=True)
     calls = []
     monkeypatch.setattr(pooling, "share", lambda kernel, *_, **__: calls.append(kernel))
-    for count in (half, half - 1):
+    for count in (half, max(half - 1, 2), 1):
         I = np.zeros((1, count, 6, 6), np.float32)
         G = np.zeros((1, count, 2, 2), np.float32)
-        lectcode.max_pool2d(I, 3), lectcode.max_pool2d_backward(G, I, 3)
-        lectcode.avg_pool2d(I, 3), lectcode.avg_pool2d_backward(G, I, 3)
-        lectcode.max_pool2d(I, 3, return_winners=True)
-    assert calls[:5] == [abreast.forward, winners.backward, abreast.forward, abreast.backward, winners.forward]
-    one_by_one = [maximum.forward, plain.max_backward, average.forward, average.backward]
-    assert calls[5:] == [*one_by_one, plain.max_forward]
+        lectcode.max_pool2d(I, 3), lectcode.avg_pool2d(I, 3), lectcode.avg_pool2d_backward(G, I, 3)
+        lectcode.max_pool2d_backward(G, I, 3), lectcode.max_pool2d(I, 3, return_winners=True)
+    abreast_, one_by_one = [abreast.forward, abreast.forward, abreast.backward], [maximum.forward, average.forward]
+    assert calls[:5] == [*abreast_, winners.backward, winners.forward]
+    if half > 2:
+        assert calls[5:10] == [*one_by_one, average.backward, winners.backward, winners.forward]
+    assert calls[10:] == [*one_by_one, average.backward, plain.max_backward, plain.max_forward]
 
 
 def test_when_a_window_is_a_quarter():

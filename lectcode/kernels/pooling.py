@@ -36,9 +36,12 @@ def dense(geometry):
     return height * width <= 4 * (H + K_h) * (W + K_w) and max(height * width, H * W) <= 2**31
 
 
-def abreast_applies(count, dtype):
-    """Tell whether so many planes fill at least half of a vector with floats."""
-    return dtype.kind == "f" and 2 * count >= lanes(dtype)
+def abreast_applies(count, dtype, winners=False):
+    """Tell whether so many planes fill at least half of a vector with floats.
+
+    Who also asks where a number stands is content with two: the loops of one plane then take as long as a vector does.
+    """
+    return dtype.kind == "f" and (count >= 2 if winners else 2 * count >= lanes(dtype))
 
 
 def winners_dtype(dtype):
@@ -119,7 +122,7 @@ def max_winners_loops(count, geometry, dtype):
     window = geometry.kernel_size, geometry.stride, geometry.dilation, geometry.before
     if whole.applies(geometry, dtype):
         return whole.max_forward, count, work(geometry, count, dtype, 10, 0), (), None
-    if abreast_applies(count, dtype):
+    if abreast_applies(count, dtype, winners=True):
         rows, room = winners.room(geometry, lanes(dtype), True)
         workspace = room, winners_dtype(dtype)
         return winners.forward, *_groups(geometry, count, dtype, 10, 4), (*window, rows), workspace
@@ -141,7 +144,7 @@ def max_backward_loops(count, geometry, dtype):
     if small.applies(geometry, dtype):
         told, room = small.plan(geometry, lanes(dtype))
         return small.backward, count, work(geometry, count, dtype, 7, 3), told, (room, integers)
-    if abreast_applies(count, dtype):
+    if abreast_applies(count, dtype, winners=True):
         rows, room = winners.room(geometry, lanes(dtype), False)
         return winners.backward, *_groups(geometry, count, dtype, 10, 2), (*window, rows), (room, integers)
     return plain.max_backward, count, work(geometry, count, dtype, 16, 0), window, None
