@@ -8,20 +8,22 @@ import numpy as np
 
 from lectcode.kernels.compiled import entry
 
+NEAR = 512  # pixels of planes that get their zeros at once: they are still in the cache when G is added to them
+
 
 @entry
 def backward(G, winners, count, size, dI, first, last):
-    """Write the gradients of planes first, ..., last - 1, which have `count` windows and `size` pixels each.
-
-    A plane at a time: its zeros are still in the cache when G is added to them.
-    """
+    """Write the gradients of planes first, ..., last - 1, which have `count` windows and `size` pixels each."""
     gradients, places, d = G.reshape(-1), winners.reshape(-1), dI.reshape(-1)
-    for plane in range(first, last):
-        pixels = d[plane * size : (plane + 1) * size]
-        pixels[:] = 0
-        shares, named = gradients[plane * count : (plane + 1) * count], places[plane * count : (plane + 1) * count]
-        for window in range(count):
-            pixels[np.uint64(named[window])] += shares[window]  # unsigned: no index that might count from the end
+    at_once = max(NEAR // size, 1)
+    for begin in range(first, last, at_once):
+        end = min(begin + at_once, last)
+        d[begin * size : end * size] = 0
+        for plane in range(begin, end):
+            pixels = d[plane * size : (plane + 1) * size]
+            shares, named = gradients[plane * count : (plane + 1) * count], places[plane * count : (plane + 1) * count]
+            for window in range(count):
+                pixels[np.uint64(named[window])] += shares[window]  # unsigned: no index that might count from the end
 
 
 @entry
