@@ -8,12 +8,15 @@ import numpy as np
 
 from lectcode.kernels.compiled import entry
 
-NEAR = 512  # pixels of planes that get their zeros at once: they are still in the cache when G is added to them
+NEAR = 512  # pixels of small planes that get their zeros at once
 
 
 @entry
 def backward(G, winners, count, size, dI, first, last):
-    """Write the gradients of planes first, ..., last - 1, which have `count` windows and `size` pixels each."""
+    """Write the gradients of planes first, ..., last - 1, which have `count` windows and `size` pixels each.
+
+    Small planes get their zeros together, all of them just before G is added: they are still in the cache.
+    """
     gradients, places, d = G.reshape(-1), winners.reshape(-1), dI.reshape(-1)
     at_once = max(NEAR // size, 1)
     for begin in range(first, last, at_once):
