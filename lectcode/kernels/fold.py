@@ -4,14 +4,18 @@
                   of products[h, w, c, k_h, k_w]
 
 This is the scatter of the gradient of the input: each pixel adds its products to the inputs that its window covers. A
-channel is one task's alone, and its sums are added in the order of the loops.
+channel is one task's alone, and its sums are added in the order of the loops. Filters of one element leave nothing to
+add: then rows of products are columns of dI, and squares of them are turned in registers. (The numbers of one channel
+stand so far apart that the nearest cache has no room for all of them if channels are a power of two.)
 """
 
 import numpy as np
 
 from lectcode.kernels.compiled import entry, inner
+from lectcode.kernels.grouped import to_planes
+from lectcode.kernels.simd import lanes_of
 
-ADD = 8  # to add a number takes as long as so many multiply-adds
+ADD, TURN = 8, 2  # to add a number takes as long as so many multiply-adds, and to move it to its place
 
 
 @inner
@@ -42,3 +46,23 @@ def fold(products, stride, dilation, before, dI, first, last):
                     to = (c * H + h * S_h + k_h * D_h - P_h) * W + w * S_w - P_w
                     for k_w in range(across[w, 0], across[w, 1]):
                         sums[np.uint64(to + k_w * D_w)] += terms[np.uint64(at + k_w)]  # unsigned: never from the end
+
+
+@entry
+def turn(products, dI, first, last):
+    """Write the channels of vectors first, ..., last - 1 of dI; the last vector has those that are left over, too."""
+    pixels, C = products.shape
+    L = lanes_of(products)
+    terms, numbers = products.reshape(-1), dI.reshape(-1)
+    places, planes = np.empty(pixels, np.int64), np.empty(L, np.int64)
+    for p in range(pixels):
+        places[p] = p * C
+    for lane in range(L):
+        planes[lane] = lane * pixels
+    for vector in range(first, last if C >= L else first):
+        to_planes(terms, vector * L, places, numbers, vector * L * pixels, planes, 0, pixels)
+        if vector == C // L - 1 and C % L > 0:
+            to_planes(terms, C - L, places, numbers, (C - L) * pixels, planes, 0, pixels)
+    for c in range(C if C < L else 0):
+        for p in range(pixels):
+            numbers[c * pixels + p] = terms[p * C + c]

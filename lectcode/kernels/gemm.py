@@ -44,9 +44,9 @@ from lectcode.kernels.correlation import (
     worth_asking,
 )
 from lectcode.kernels.finite import finite
-from lectcode.kernels.fold import ADD, fold
+from lectcode.kernels.fold import ADD, TURN, fold, turn
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
-from lectcode.kernels.simd import frozen, lanes_of
+from lectcode.kernels.simd import frozen, lanes, lanes_of
 from lectcode.kernels.threads import share, useful
 
 # Bytes of a plane of G, at most, and numbers in the filters, at least, with which the gradient of the input is turned.
@@ -123,10 +123,13 @@ def _grad_input_turned(G, F, geometry, dI):
         where = geometry.stride, geometry.dilation, geometry.before
         share(fold, dI.shape[1], ADD * products.size, products, *where, dI[0])
         return
-    (height, width), (S_h, S_w) = geometry.output_size, geometry.stride  # nothing to add up: NumPy copies faster
-    if (S_h, S_w) != (1, 1):
+    (height, width), (S_h, S_w), C = geometry.output_size, geometry.stride, F.shape[1]
+    apart = (S_h, S_w) != (1, 1)
+    turned = np.empty((C, height, width), G.dtype) if apart else dI[0]
+    share(turn, max(C // lanes(G.dtype), 1), TURN * products.size, products.reshape(pixels, C), turned)
+    if apart:
         dI[...] = 0
-    dI[0, :, : height * S_h : S_h, : width * S_w : S_w] = products[..., 0, 0].transpose(2, 0, 1)
+        dI[0, :, : height * S_h : S_h, : width * S_w : S_w] = turned
 
 
 def _threads(F, O, rows):

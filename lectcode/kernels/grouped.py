@@ -137,7 +137,7 @@ def _to_vectors(X, start, planes, begin, pixels, places, copy, position):
 
 
 @inner
-def _to_planes(results, position, places, O, start, planes, begin, pixels):
+def to_planes(results, position, places, O, start, planes, begin, pixels):
     """Make planes of lanes: O[start + planes[l] + begin + p] = results[position + places[p] + l] for p < pixels."""
     L = planes.size
     start += begin
@@ -230,7 +230,7 @@ def _correlate(X, F, D, numbers, parts, pixels, places, taps, filters, inward, o
         for r in range(rows):
             plane = (n * sizes.groups + group) * rows + r
             position = r * sizes.results + (top - begin) * sizes.results_pitch * L
-            _to_planes(results, position, outward, O, plane * H * W, planes_of_O, top * W, (bottom - top) * W)
+            to_planes(results, position, outward, O, plane * H * W, planes_of_O, top * W, (bottom - top) * W)
 
 
 @lru_cache(128)  # tables are as long as a band has pixels
@@ -382,4 +382,4 @@ def _grad_filters(G, X, numbers, pixels, taps, filters, inward, dense, dF, works
                             *(sums, r * taps.size * L, 0, dense, t, zero, 0, 0, True),
                         )
                 r += at_once
-        _to_planes(sums, 0, filters, dF, (part * sizes.groups + group) * filters.size, distances, 0, filters.size)
+        to_planes(sums, 0, filters, dF, (part * sizes.groups + group) * filters.size, distances, 0, filters.size)
