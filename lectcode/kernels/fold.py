@@ -50,7 +50,10 @@ def fold(products, stride, dilation, before, dI, first, last):
 
 @entry
 def turn(products, dI, first, last):
-    """Write the channels of vectors first, ..., last - 1 of dI; the last vector has those that are left over, too."""
+    """Write the channels of vectors first, ..., last - 1 of dI, which has one vector at least.
+
+    The last one has those that are left over, too.
+    """
     pixels, C = products.shape
     L = lanes_of(products)
     terms, numbers = products.reshape(-1), dI.reshape(-1)
@@ -59,10 +62,7 @@ def turn(products, dI, first, last):
         places[p] = p * C
     for lane in range(L):
         planes[lane] = lane * pixels
-    for vector in range(first, last if C >= L else first):
+    for vector in range(first, last):
         to_planes(terms, vector * L, places, numbers, vector * L * pixels, planes, 0, pixels)
         if vector == C // L - 1 and C % L > 0:
             to_planes(terms, C - L, places, numbers, (C - L) * pixels, planes, 0, pixels)
-    for c in range(C if C < L else 0):
-        for p in range(pixels):
-            numbers[c * pixels + p] = terms[p * C + c]

@@ -119,14 +119,14 @@ def _grad_input_turned(G, F, geometry, dI):
     plan = plan_grad_input_turned(pixels, F[0].size, len(F), geometry, G.itemsize, _threads(F, G, pixels))
     products = np.empty((*geometry.output_size, *F.shape[1:]), G.dtype)
     _product(F, G, no_bias(pixels, G.dtype), plan, products)
-    if not one_element(geometry):
+    (height, width), (S_h, S_w), vectors = geometry.output_size, geometry.stride, F.shape[1] // lanes(G.dtype)
+    if vectors == 0 or not one_element(geometry):
         where = geometry.stride, geometry.dilation, geometry.before
         share(fold, dI.shape[1], ADD * products.size, products, *where, dI[0])
         return
-    (height, width), (S_h, S_w), C = geometry.output_size, geometry.stride, F.shape[1]
     apart = (S_h, S_w) != (1, 1)
-    turned = np.empty((C, height, width), G.dtype) if apart else dI[0]
-    share(turn, max(C // lanes(G.dtype), 1), TURN * products.size, products.reshape(pixels, C), turned)
+    turned = np.empty((F.shape[1], height, width), G.dtype) if apart else dI[0]
+    share(turn, vectors, TURN * products.size, products.reshape(pixels, -1), turned)
     if apart:
         dI[...] = 0
         dI[0, :, : height * S_h : S_h, : width * S_w : S_w] = turned
