@@ -166,4 +166,34 @@ def block(rows, vectors):
     return plain if config.DISABLE_JIT else compiled
 
 
+@intrinsic
+def _pack_column(typing, F, start, row, A, to):
+    def emit(context, builder, signature, arguments):
+        F, start, row, A, to = arguments
+        F_type, A_type = signature.args[0], signature.args[3]
+        number = Vector(F_type.dtype).llvm.element
+        V = ir.VectorType(number, ROWS)
+        source, place = address(context, builder, F_type, F, start), address(context, builder, A_type, A, to)
+        with builder.if_else(builder.icmp_signed("==", row, INDEX(1))) as (neighbours, apart):
+            with neighbours:
+                emit_store(builder, emit_load(builder, source, V), place)
+            with apart:  # one store instead of ROWS: a processor stores one number a cycle, and loads two
+                column = ir.Constant(V, ir.Undefined)
+                for r in range(ROWS):
+                    a_r = emit_load(builder, builder.gep(source, [builder.mul(row, INDEX(r))]), number)
+                    column = builder.insert_element(column, a_r, INDEX(r))
+                emit_store(builder, column, place)
+        return context.get_dummy_value()
+
+    return types.void(F, types.int64, types.int64, A, types.int64), emit
+
+
+def pack_column(F, start, row, A, to):
+    """Write one column of a block side by side: A[to + r] = F[start + r row] for r < ROWS."""
+    for r in range(ROWS):
+        within(A, to + r, 1)[0] = within(F, start + r * row, 1)[0]
+
+
+if not config.DISABLE_JIT:
+    pack_column = _pack_column
 multiply_add_1, multiply_add_2, multiply_add_3 = (block(ROWS, vectors) for vectors in (1, 2, 3))

@@ -12,7 +12,7 @@ by side:
 
 import numpy as np
 
-from lectcode.kernels.block import ROWS
+from lectcode.kernels.block import ROWS, pack_column
 from lectcode.kernels.compiled import inlined, inner
 from lectcode.kernels.simd import (
     evens,
@@ -29,7 +29,10 @@ from lectcode.kernels.simd import (
     transpose,
 )
 
-TOGETHER = 16  # rows of a panel, or elements of a filter
+TOGETHER = 16  # rows of a panel for which a move is done
+# Elements of filters that are packed for one block, and then for the next: so many that the rows of a block are read as
+# they follow each other, so few that a line of memory of which one block wants a fourth is still near for the others.
+STRETCH = 512
 
 
 @inner
@@ -273,16 +276,17 @@ def pack_filters(F, start, rows, row, sources, places, A, distance, first, last)
 
     A[(b - first) distance + places[k] + r] = F[start + (row_b + r) row + sources[k]] where row_b is the first row of
     block b. In a group of fewer than ROWS rows, the block repeats the last one.
-
-    A few elements are packed for all blocks before the next are: of a line of memory, one block may want a fourth.
     """
-    for k in range(0, sources.size, TOGETHER):
+    for k in range(0, sources.size, STRETCH):
         for b in range(first, last):
-            begin, to = np.uint64(start + first_row(b, ROWS, rows) * row), np.uint64((b - first) * distance)
-            for i in range(k, min(k + TOGETHER, sources.size)):
-                source, place = begin + np.uint64(sources[i]), to + np.uint64(places[i])
-                for r in range(ROWS):
-                    A[place + np.uint64(r)] = F[source + np.uint64(min(r, rows - 1) * row)]
+            begin, to = start + first_row(b, ROWS, rows) * row, (b - first) * distance
+            for i in range(k, min(k + STRETCH, sources.size)):
+                source, place = begin + sources[i], to + places[i]
+                if rows >= ROWS:
+                    pack_column(F, source, row, A, place)
+                else:
+                    for r in range(ROWS):
+                        A[place + r] = F[source + min(r, rows - 1) * row]
 
 
 @inner
