@@ -84,6 +84,17 @@ def test_two_tasks_that_write_the_same_number_are_noticed(reach):
         ownership.share(kernel, 3, 10**9, O)
 
 
+def test_a_task_that_reads_what_another_writes_is_noticed():
+    """Or what it writes itself, before."""
+
+    def kernel(O, first, last):
+        for task in range(first, last):
+            O[0, task] = O[0, task // 2] + 1
+
+    with pytest.raises(AssertionError, match="task 0 of 3 reads O"):
+        ownership.share(kernel, 3, 10**9, np.full((1, 4), 3.0))
+
+
 @pytest.mark.usefixtures("always_threads")
 @pytest.mark.parametrize("tasks", [0, 1, 2, 7])
 def test_each_task_is_done_once(tasks):
