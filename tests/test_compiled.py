@@ -43,13 +43,22 @@ def test_python_cannot_call_an_inner_function(function):
         function(7)
 
 
-def test_an_inner_function_has_one_version_for_all_numbers_of_a_type():
-    add = inner(lambda x, y: x + y)
+@pytest.mark.parametrize("decorator", [inner, entry])
+def test_compiled_functions_call_one_version_for_all_numbers_of_a_type(decorator):
+    add = decorator(lambda x, y: x + y)
     sums = entry(lambda x: add(x, 1) + add(2, x) + add(x, y=3))
     assert sums(10) == 11 + 12 + 13
     assert add.signatures == [(numba.int64, numba.int64)]
     assert sums(0.5) == 1.5 + 2.5 + 3.5
     assert len(add.signatures) == 3  # a whole number and a fraction, in both orders
+
+
+@pytest.mark.parametrize("decorator", [inner, entry])
+def test_compiled_functions_call_one_version_for_all_pairs_of_numbers(decorator):
+    product = decorator(lambda pair: pair[0] * pair[1])
+    products = entry(lambda x: product((2, 3)) + product((4, 5)) + product((x, x)))
+    assert products(10) == 6 + 20 + 100
+    assert len(product.signatures) == 1
 
 
 def test_options_are_those_of_numba():

@@ -12,8 +12,21 @@ from numba import config, types
 from numba.core.registry import CPUDispatcher
 
 
-class Entry(CPUDispatcher):
-    """A compiled function that Python calls."""
+class Compiled(CPUDispatcher):
+    """A compiled function with one version for all numbers of a type."""
+
+    def get_call_template(self, args, kws):
+        """Find what is compiled for arguments of these types.
+
+        Numba would compile another version for each number that stands in a call between compiled functions, such as
+        the 1 in `cut(first, last, 1)`.
+        """
+        kws = {name: types.unliteral(kind) for name, kind in kws.items()}
+        return super().get_call_template(tuple(map(types.unliteral, args)), kws)
+
+
+class Entry(Compiled):
+    """A compiled function that Python calls, and that compiled functions may call too."""
 
     def compile(self, signature):
         """Compile it, with all that it calls, while nobody searches for garbage.
@@ -29,16 +42,8 @@ class Entry(CPUDispatcher):
                 gc.enable()
 
 
-class Inner(CPUDispatcher):
+class Inner(Compiled):
     """A compiled function that other compiled functions call; to Python it offers no way in."""
-
-    def get_call_template(self, args, kws):
-        """Find what is compiled for arguments of these types, with one version for all numbers of a type.
-
-        Numba would compile another for each number that stands in a call, such as the 1 in `cut(first, last, 1)`.
-        """
-        kws = {name: types.unliteral(kind) for name, kind in kws.items()}
-        return super().get_call_template(tuple(map(types.unliteral, args)), kws)
 
     def __call__(self, *arguments, **named):
         """Refuse: Numba would jump to address 0."""
