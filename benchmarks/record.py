@@ -6,6 +6,7 @@ import re
 
 from benchmarks import machine
 
+NO_NAME = re.compile(r"\((r|tm)\)|processor", re.I)  # what processors call themselves besides their names
 PATH = re.compile(r"(^|[\s'\"=])(/|~|[A-Za-z]:[\\/])")
 
 
@@ -59,7 +60,8 @@ def _which(row):
 def slug(run):
     """Return a file's name for the machine of a run: "amd-epyc-2-cores-512-bits"."""
     machine = run["machine"]
-    name = f"{machine['processor']} {machine['cores']} cores {machine['vector bits']} bits"
+    processor = NO_NAME.sub("", machine["processor"])
+    name = f"{processor} {machine['cores']} cores {machine['vector bits']} bits"
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 

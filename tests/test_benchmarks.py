@@ -309,8 +309,15 @@ def test_the_file_is_json_and_names_neither_machine_nor_folder():
     assert platform.node() not in text.split('"') or not platform.node()
     assert str(Path.home()) not in text
     assert {"processor", "cores", "caches", "vector bits"} <= set(run["machine"])
-    machine = {"processor": "AMD (R) X", "cores": 2, "vector bits": 256}
-    assert record.slug({"machine": machine}) == "amd-r-x-2-cores-256-bits"
+
+
+@pytest.mark.parametrize(
+    ("processor", "name"),
+    [("AMD EPYC", "amd-epyc"), ("Intel(R) Xeon(R) Processor", "intel-xeon"), ("A-B(TM) 7 @ 2.5 GHz", "a-b-7-2-5-ghz")],
+)
+def test_a_file_is_named_after_the_machine(processor, name):
+    machine = {"processor": processor, "cores": 2, "vector bits": 256}
+    assert record.slug({"machine": machine}) == f"{name}-2-cores-256-bits"
 
 
 @pytest.mark.parametrize(
