@@ -138,6 +138,7 @@ def test_a_second_process_does_not_compile(tmp_path):
     assert python(COUNT, NUMBA_CACHE_DIR=str(tmp_path)) == "0 1\n"
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is kept without the JIT")
 def test_where_nothing_can_be_written_the_error_says_what_to_set():
     """Numba refuses at import, with words of its own, where it finds no place for its cache."""
     code = "from numba.core import caching; caching.CacheImpl._locator_classes = []; import lectcode"
