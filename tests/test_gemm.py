@@ -18,6 +18,10 @@ CASES = {
     "planes in bands": (1, 9, (31, 30), 8, (1, 1), 1, 0, 1, 1),
     "planes of few rows": (3, DEPTH + 9, (13, 14), 9, (1, 1), 1, 0, 1, 1),
     "full tiles": (1, 8, (12, 12), 16, (1, 1), 1, 0, 1, 1),
+    "full tiles and a rest, two panels": (3, DEPTH + 9, (11, 13), 3 * ROWS, (1, 1), 1, 0, 1, 1),
+    "full tiles and a rest, groups": (2, 4 * ROWS, (5, 31), 2 * ROWS, (1, 1), 1, 0, 1, 2),
+    "full tiles from many rows": (1, 8, (9, 40), 2 * ROWS, (3, 3), 1, 0, 1, 1),
+    "full tiles of one row, stride 2": (1, 8, (1, 203), 2 * ROWS, (1, 1), (1, 2), 0, 1, 1),
     "single pixels": (5, 20, (1, 1), 11, (1, 1), 1, 0, 1, 1),
     "rows that need no padding": (2, 8, (9, 40), 9, (3, 3), 1, 0, 1, 1),
     "short rows": (3, 10, (6, 5), 12, (2, 3), 1, 0, 1, 1),
@@ -54,10 +58,11 @@ def problem(case, dtype):
 @pytest.fixture(params=["packed", "packed without padding", "copied", "copied in small bands"])
 def divided(request, monkeypatch, always_threads):
     """Divide even little work, and read the source either way, and the filters of a gradient; a second cache that holds
-    next to nothing makes bands of few rows. Without padding, all planes count as large.
+    next to nothing makes bands of few rows. Without padding, all planes count as large, and no source as near.
     """
     monkeypatch.setattr(correlation, "LARGE", 1 if request.param == "packed without padding" else 10**9)
     monkeypatch.setattr(correlation, "WORTH_PACKING", 1 if request.param == "packed without padding" else 10**9)
+    monkeypatch.setattr(correlation, "NEAR", 0 if request.param == "packed without padding" else 10**9)
 
     def way(problem):
         y, x = problem.y, problem.x
@@ -192,6 +197,21 @@ def test_each_way_to_read_the_source_occurs():
     assert plan_of("rows in bands").padded
     assert plan_of("less than a block").A_packed  # the missing rows are written there
     assert plan_of("many filters, images in a tile").images > 1
+    assert plan_of("full tiles").unpacked
+
+
+@pytest.mark.parametrize(
+    ("N", "channels", "size", "filters", "unpacked"),
+    [
+        (1, 64, (64, 64), 4 * ROWS, True),
+        (2, 64, (64, 64), 4 * ROWS, False),  # comes from farther than the second-level cache
+        (1, 64, (64, 64), 5 * ROWS, False),  # is read too often to be far apart
+        (1, 64, (64, 64), 4 * ROWS - 1, False),  # the last block computes a row again, which must not be added twice
+    ],
+)
+def test_few_filters_of_one_pixel_read_a_near_source_where_it_is(N, channels, size, filters, unpacked):
+    geometry = shapes.conv_geometry(channels, size, (filters, channels, 1, 1), 1, 0, 1, 1)
+    assert correlation.plan_forward(N, filters, channels, geometry, 4, 1).sizes.unpacked == unpacked
 
 
 def test_only_what_occupies_several_threads_is_divided(monkeypatch):

@@ -31,6 +31,9 @@ LONGEST = 24  # tiles
 WAITING, CHANNELS, SPREAD = (128, DEPTH, 2**11) if BYTES == 64 else (192, np.inf, 0)
 ONLY = TILES if BYTES == 64 else 2 * TILES  # tiles, if all pixels of a task are one stripe
 ROWWISE = DEPTH if BYTES == 64 else 1000  # products that `lectcode.kernels.rowwise` adds in one go, at most
+# Few blocks of filters read pixels where they are, unpacked, if these are in the second-level cache. What is farther
+# away comes faster in long pieces, as `pack` reads it. (Blocks at most, bytes of the source at most.)
+BLOCKS, NEAR = 4, 2**20
 GAP = 1  # vectors between two rows of a panel: the last of a row may reach past its end
 READ = 0.6 if BYTES == 64 else 1.25  # cycles to read an element of filters that the second-level cache does not hold
 MULTIPLY = 1 if BYTES == 64 else 0.5  # cycles for a vector; of those shorter than 512 bits two are multiplied at once
@@ -68,6 +71,7 @@ class Sizes(NamedTuple):
     band: int  # steps per band
     steps: int  # of all bands, the last of which may be shorter
     padded: bool  # the source is copied; else it is packed
+    unpacked: bool  # but full tiles of pixels that follow each other are read where they are
     size: tuple  # of the source
     corner: tuple
     stride: tuple
@@ -288,6 +292,10 @@ def _plan(problem, K_w, filters, threads):
         columns, order = _packed(parts, elements, channels, filters[1], depth, block, together)
     else:
         columns, order = _each_channel(parts, channels, filters[1], elements), np.empty((2, 0), np.int64)
+    source = N * groups * channels * y.size * x.size * itemsize
+    whole_blocks = kernel == "blocks" and rows == blocks * block and blocks <= BLOCKS
+    inside_only = all(axis.corner >= 0 and axis.corner + axis.last < axis.size for axis in (y, x))
+    unpacked = not padded and inside_only and whole_blocks and source <= NEAR
     # blocks whose results wait for the rest of their sums, or for their places
     waiting = 0 if kernel == "rows" else 1 if depth >= K else together
     workspace = (
@@ -308,6 +316,7 @@ def _plan(problem, K_w, filters, threads):
         band=band,
         steps=y.steps,
         padded=padded,
+        unpacked=unpacked,
         size=(y.size, x.size),
         corner=(y.corner, x.corner),
         stride=(y.stride, x.stride),

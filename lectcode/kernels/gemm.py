@@ -3,9 +3,10 @@
 For one image, O is the product of the filters, a C_out x (C_in K_h K_w) matrix, and the matrix whose columns are the
 windows of the padded input ("im2col"). That matrix is never built: a task packs some rows of a stripe of its columns
 into a panel that stays in the nearest caches, and uses it for all filters. Where there are few filters, packing would
-cost more than it saves: then the input is copied once, padded, the micro-kernel reads the rows of this copy themselves,
-and what it computes between two rows is thrown away. Where channels are few too, `lectcode.kernels.rowwise` writes each
-vector of a row straight to its place. Products with padding are left out where that pays and the filters are finite.
+cost more than it saves: filters of one pixel then read most of a small input where it is; else the input is copied
+once, padded, the micro-kernel reads the rows of this copy themselves, and what it computes between two rows is thrown
+away. Where channels are few too, `lectcode.kernels.rowwise` writes each vector of a row straight to its place. Products
+with padding are left out where that pays and the filters are finite.
 
 The gradient of the input is a product of the same form, see `lectcode.kernels.axes`. It meets the filters' numbers far
 apart in memory, so they are packed as well: all before the first panel, in the order in which panels meet them; or, if
@@ -164,15 +165,15 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 
 @inlined  # a call would count the references to each array, for each panel
 def _multiply_blocks(
-    sizes, blocks, block_0, packed_from, group, k, depth, A, columns, i, F, B, b, lines, j, length, C, O, o, whole,
-    places, count, last_k, D,
+    sizes, blocks, block_0, packed_from, group, k, depth, A, columns, i, F, T, t, lines_T, j_T, whole, B, b, lines,
+    j, length, C, O, o, places, count, last_k, D,
 ):  # fmt: skip
     """Multiply `length` pixels with blocks of filters, from row k of the product on.
 
     The task's first block is `block_0`; what is packed begins with `packed_from`.
 
-    The first `whole` of them are added to O, the others to C. With the last rows, what a block has in C is written to
-    its places in O at once: memory takes it while the next block is multiplied.
+    The first `whole` of them are read from T and added to O, the others from B to C. With the last rows, what a block
+    has in C is written to its places in O at once: memory takes it while the next block is multiplied.
     """
     lanes, block, (first, last) = lanes_of(C), sizes.block, blocks
     width, (F_row, _, F_group) = VECTORS * lanes, sizes.filters
@@ -185,7 +186,7 @@ def _multiply_blocks(
         to = o + row * sizes.O_plane + places[0, 0]
         for x in range(0, direct, width):
             multiply_add_3(
-                depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, O, to + x, sizes.O_plane, D, d, k > 0
+                depth, A, a, sizes.A_row, columns, i, T, t + x, lines_T, j_T, O, to + x, sizes.O_plane, D, d, k > 0
             )
         for x in range(direct, length, width):
             vectors = (length - x + lanes - 1) // lanes
@@ -209,6 +210,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
     image_distance = sizes.groups * sizes.channels * sizes.plane
     chunks = (sizes.N + sizes.images - 1) // sizes.images
     B = workspace[: sizes.workspace[0]]  # what the micro-kernel multiplies by the filters: the padded copy or a panel
+    panel = frozen(B)
     C = workspace[sizes.workspace[0] : sizes.workspace[0] + sizes.workspace[1]]
     own = workspace[sizes.workspace[0] + sizes.workspace[1] :]
     A, packed = frozen(own) if sizes.A_packed else F, -1
@@ -261,15 +263,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
             flat = sizes.O_column == 1 and across == sizes.O_row and line == across
             for begin in range(0, total, stripe):
                 stop = min(begin + stripe, total)
-                length, number, padding = stop - begin, 0, False
-                if not sizes.padded:
-                    if long:
-                        cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
-                    else:
-                        cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
-                    number = plan_moves(pieces, cuts, step, lanes, True, moves)
-                    where = number, begin, across, rows, row_begin, column
-                    padding = find_pixels(moves, *where, inside_part, bits)
+                length = stop - begin
                 if flat:
                     count = cut(begin, stop, rows * across, rows * across, 1, O_image, 0, 1, places)
                 else:
@@ -280,12 +274,29 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
                     whole = 0
                 if sizes.padded or sizes.rows < block:
                     whole = 0
+                unpacked, number, padding = 0, 0, False
+                if not sizes.padded:
+                    if long:
+                        cuts = cut(begin, stop, rows * across, rows * across, 1, image_distance, 0, 1, pieces)
+                    else:
+                        cuts = cut(begin, stop, across, across, rows, image_distance, sizes.line, step, pieces)
+                    if sizes.unpacked and cuts == 1 and step == 1:  # the full tiles of one long row are read there, too
+                        unpacked = whole
+                        pieces[0, 0] += unpacked
+                        pieces[0, 1] -= unpacked
+                    number = plan_moves(pieces, cuts, step, lanes, True, moves)
+                    where = number, begin + unpacked, across, rows, row_begin, column
+                    padding = find_pixels(moves, *where, inside_part, bits)
                 for k in range(0, K, sizes.depth):
                     depth, at, t = min(sizes.depth, K - k), table + k, k % elements
                     b, lines_b, j = X_part + begin, lines, at
                     if not sizes.padded:
-                        pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, pitch)
-                        b, lines_b, j = 0, dense, 0
+                        if number > 0:
+                            pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, pitch)
+                        b, lines_b, j = -unpacked, dense, 0
+                    T, t_0, lines_T, j_T = panel, b, lines_b, j
+                    if unpacked > 0:
+                        T, t_0, lines_T, j_T = X, X_part + pieces[0, 0] - unpacked, lines, at
                     last_k = k + depth == K
                     for next_block in range(some[0], some[1], at_once):
                         here, packed_from = (next_block, min(next_block + at_once, some[1])), some[0]
@@ -295,8 +306,8 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
                             pack_filters(F, F_first, sizes.rows, F_row, chosen, dense_A, own, sizes.A_block, *here)
                             columns_A, i_A = dense_A, 0
                         _multiply_blocks(
-                            sizes, here, some[0], packed_from, group, k, depth, A, columns_A, i_A, F, B, b, lines_b, j,
-                            length, C, O, O_part, whole, places, count, last_k, D,
+                            sizes, here, some[0], packed_from, group, k, depth, A, columns_A, i_A, F, T, t_0,
+                            lines_T, j_T, whole, B, b, lines_b, j, length, C, O, O_part, places, count, last_k, D,
                         )  # fmt: skip
 
 
