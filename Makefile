@@ -5,7 +5,7 @@ SITE := _build/html
 QUICK := ^(3x3 (s2 )?64-(64|128) @56|1x1 256-64 @56|3x3 512-512 @7|3x3 16-16 @32|3x3 depthwise 128|2x2 s2 128 @112);
 PACKAGE_TESTS := tests lectcode --ignore=tests/book
 PARALLEL := -n logical --maxprocesses 4
-COMPILED_TESTS := tests/verify $(addprefix tests/test_,compiled.py simd.py workers.py gemm.py gemm_filters.py grouped.py winograd.py pool_kernels.py)
+COMPILED_TESTS := tests/verify $(addprefix tests/test_,compiled.py simd.py workers.py gemm.py gemm_filters.py grouped.py rowwise.py winograd.py pool_kernels.py)
 
 .DEFAULT_GOAL := help
 

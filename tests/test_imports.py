@@ -1,6 +1,7 @@
 """Who may import whom (the arrows of the design), and what importing lectcode costs."""
 
 import ast
+import builtins
 import importlib.util
 import os
 import subprocess
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import lectcode.kernels
 
 ROOT = Path(__file__).parents[1]
 
@@ -97,6 +100,23 @@ def python(code, **environment):
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True, timeout=300
     )
     return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [("cannot cache function 'f': no locator available", "set the environment variable NUMBA_CACHE_DIR"), ("x", "^x$")],
+)
+def test_only_a_cache_that_cannot_be_written_is_explained(monkeypatch, problem, told):
+    true_import = builtins.__import__
+
+    def failing(name, *context):
+        if name == "lectcode.kernels":
+            raise RuntimeError(problem)
+        return true_import(name, *context)
+
+    monkeypatch.setattr(builtins, "__import__", failing)
+    with pytest.raises(RuntimeError, match=told):
+        importlib.reload(lectcode.kernels)
 
 
 def test_importing_loads_only_numba_and_lectcode_and_compiles_nothing(tmp_path):

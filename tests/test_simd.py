@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import TypingError, config, njit
 
 from lectcode.kernels import simd
 
@@ -32,6 +32,12 @@ def test_no_vector_leaves_its_array():
     for index, length in ((-1, 2), (3, 3), (6, 0)):
         with pytest.raises(IndexError, match=f"{length} elements at {index} leave an array of 5"):
             simd.within(array, index, length)
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="NumPy adds anything")
+def test_operators_are_for_vectors_alone():
+    with pytest.raises(TypingError, match="No implementation of function"):
+        njit(lambda array: simd.load(array, 0) + array)(np.ones(16))
 
 
 @DTYPES

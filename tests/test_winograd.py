@@ -174,16 +174,17 @@ def test_no_product_is_fused_with_a_sum():
 
 
 @pytest.mark.parametrize("K", [3, 5])
-@pytest.mark.parametrize("total", [384, 385, 512, 1000])
-def test_two_threads_get_about_as_much(K, total):
+@pytest.mark.parametrize("total", [384, 385, 512, 961, 1000])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_threads_get_about_as_much(K, total, number):
     """Counted in blocks of tiles, none of which is left half empty by more than the last task."""
     tile = 7 - K
-    sizes = winograd.plan(total, 8, 8, 1, K, False, (tile, tile), (0, 0), (tile, tile), 4, 2)
+    sizes = winograd.plan(total, 8, 8, 1, K, False, (tile, tile), (0, 0), (tile, tile), 4, number)
     assert sizes.total == total
-    assert sizes.tiles <= winograd.TILES
+    assert winograd.TILES // 3 <= sizes.tiles <= winograd.TILES  # each task reads all transformed filters
     assert sizes.tiles % winograd.BLOCK == 0
     tasks = -(-total // sizes.tiles)
-    assert 2 * -(-tasks // 2) * sizes.tiles <= 1.25 * total
+    assert number * -(-tasks // number) * sizes.tiles <= 1.25 * total
 
 
 @pytest.mark.parametrize(

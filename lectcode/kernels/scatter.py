@@ -37,7 +37,8 @@ def outside(winners, size):
     for window in range(places.size):  # without a way out: so LLVM makes vectors of it
         least, largest = min(least, places[window]), max(largest, places[window])
     if least < 0 or largest >= size:
-        for window in range(places.size):
-            if not 0 <= places[window] < size:
-                return window
+        window = 0
+        while 0 <= places[window] < size:
+            window += 1
+        return window
     return places.size

@@ -155,11 +155,10 @@ def _sizes(N, rows, channels, groups, K, turned, size, corner, result, itemsize,
     tile, grid, total = _tiles(N, K, result)
     vectors = -(-rows // lanes)
     tiles = total
-    if filters_first:  # as many tasks for every thread, of whole blocks
+    if filters_first:  # as many tasks for every thread, of whole blocks; but each reads all of U: not of very few
         tasks = round_up(-(-total // TILES), threads)
-        tiles = round_up(-(-total // tasks), BLOCK)
-        while -(-total // tiles) % threads and tiles > BLOCK:
-            tiles -= BLOCK
+        most = round_up(-(-total // tasks), BLOCK)
+        tiles = next((t for t in range(most, most // 2, -BLOCK) if -(-total // t) % threads == 0), most)
     wide = round_up(channels, lanes)
     # A power of two as distance between positions would send all 36 to the same place in the caches: one vector is
     # added.

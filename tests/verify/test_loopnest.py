@@ -406,6 +406,36 @@ def test_functions_see_the_tensors_of_the_page_as_floats_and_the_given_derivativ
     assert arrays["G"].dtype == np.float64
 
 
+PADDED_ALREADY = r"""---
+proofs: 0
+---
+$$
+\begin{aligned}
+\mathbf{I}_{pad} & \in \mathbb{R}^{N \times C_{in} \times H_p \times W_p} \\
+\mathbf{F} & \in \mathbb{R}^{C_{out} \times C_{in} \times K_h \times K_w} \\
+\mathbf{O} & \in \mathbb{R}^{N \times C_{out} \times (H_p - K_h + 1) \times (W_p - K_w + 1)}
+\end{aligned}
+$$
+
+$$
+\boxed{
+\mathbf{O}[n, c_{out}, h, w] = \sum_{c_{in}=0}^{C_{in}-1} \sum_{k_h=0}^{K_h-1} \sum_{k_w=0}^{K_w-1}
+\mathbf{F}[c_{out}, c_{in}, k_h, k_w] \cdot \mathbf{I}_{pad}[n, c_{in}, h + k_h, w + k_w]
+}
+$$ (conv-padded)
+"""
+
+
+def test_functions_take_the_padded_picture_where_a_page_begins_with_it():
+    book = read_text(PADDED_ALREADY)
+    run = Oracle(book, compile_loops=False, shapes=4).run(book.formulas[-1])
+    assert "conv2d (direct)" in run.kernels
+    assert run.references == ("reference.conv2d",)
+    wrong = read_text(PADDED_ALREADY.replace("h + k_h", "h + K_h - 1 - k_h"))
+    with pytest.raises(Refuted, match="differ for"):
+        Oracle(wrong, compile_loops=False, shapes=4).run(wrong.formulas[-1])
+
+
 def test_windows_that_lie_in_the_padding_are_not_compared():
     def chosen(layer):
         page = (

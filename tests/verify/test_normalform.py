@@ -121,6 +121,14 @@ def test_six_free_indices_are_not_permuted():
         assert (matching(t, t, Facts()) is not None) is found
 
 
+def test_an_index_keeps_its_partner():
+    """A[i] B[i] C[j] is not A[i] B[j] C[j], though each of their entries has one like it."""
+    C = tensor("C")
+    one, other = (Term(bound=(i, j), factors=(A[i], B[k], C[j])) for k in (i, j))
+    assert matching(one, other, Facts()) is None
+    assert matching(one, one, Facts()) == {i: i, j: j}
+
+
 def test_a_sum_may_be_shifted():
     (t,) = terms(Sum(A[i + M], (i, 0, N)))
     assert "A[i]" in str(shifted(t))

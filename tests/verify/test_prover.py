@@ -2,9 +2,11 @@
 
 # ruff: noqa: E501 (a formula is one line)
 
+from unittest import mock
+
 import pytest
 
-from lectcode.verify import LatexError, Refuted, prove
+from lectcode.verify import LatexError, Refuted, bounds, prove
 from lectcode.verify.chainrule import contributing
 from lectcode.verify.counterexample import counterexample
 from lectcode.verify.errors import Unsupported
@@ -163,6 +165,18 @@ def test_the_counterexample_is_true():
         prove(LAYER, DF + "2 " + SUMS + G + r" \cdot " + PAD)
     printed, true = str(refusal.value).rsplit("the formula gives ", 1)[1].split(", the true value is ")
     assert int(printed) == 2 * int(true) != 0
+
+
+def test_a_gradient_is_proved_without_z3_too(monkeypatch):
+    """Then it is not known if reads stay inside."""
+    gradient = DF + SUMS + G + r" \cdot " + PAD
+    asked = mock.Mock()
+    monkeypatch.setattr(bounds, "check_bounds", asked)
+    for installed in (True, False):
+        monkeypatch.setattr(bounds, "available", lambda installed=installed: installed)
+        assert "proved for all sizes" in str(prove(LAYER, gradient))
+        assert asked.called == installed
+        asked.reset_mock()
 
 
 def test_nothing_is_proved_without_a_given_derivative():
