@@ -22,6 +22,9 @@ CASES = {
     "full tiles and a rest, groups": (2, 4 * ROWS, (5, 31), 2 * ROWS, (1, 1), 1, 0, 1, 2),
     "full tiles from many rows": (1, 8, (9, 40), 2 * ROWS, (3, 3), 1, 0, 1, 1),
     "full tiles of one row, stride 2": (1, 8, (1, 203), 2 * ROWS, (1, 1), (1, 2), 0, 1, 1),
+    "a pixel alone, two panels": (1, DEPTH + 9, (7, 7), 2 * ROWS + 3, (1, 1), 1, 0, 1, 1),
+    "a pixel alone, groups": (1, 74, (7, 7), 4 * ROWS, (1, 1), 1, 0, 1, 2),
+    "one pixel alone": (1, 35, (1, 1), 2 * ROWS + 1, (1, 1), 1, 0, 1, 1),
     "single pixels": (5, 20, (1, 1), 11, (1, 1), 1, 0, 1, 1),
     "rows that need no padding": (2, 8, (9, 40), 9, (3, 3), 1, 0, 1, 1),
     "short rows": (3, 10, (6, 5), 12, (2, 3), 1, 0, 1, 1),
@@ -198,6 +201,7 @@ def test_each_way_to_read_the_source_occurs():
     assert plan_of("less than a block").A_packed  # the missing rows are written there
     assert plan_of("many filters, images in a tile").images > 1
     assert plan_of("full tiles").unpacked
+    assert plan_of("a pixel alone, two panels").single
 
 
 @pytest.mark.parametrize(
@@ -212,6 +216,39 @@ def test_each_way_to_read_the_source_occurs():
 def test_few_filters_of_one_pixel_read_a_near_source_where_it_is(N, channels, size, filters, unpacked):
     geometry = shapes.conv_geometry(channels, size, (filters, channels, 1, 1), 1, 0, 1, 1)
     assert correlation.plan_forward(N, filters, channels, geometry, 4, 1).sizes.unpacked == unpacked
+
+
+@pytest.mark.parametrize(
+    ("N", "size", "filters", "kernel", "single"),
+    [
+        (1, (7, 7), ROWS, 1, True),
+        (2, (7, 7), ROWS, 1, False),  # where the second image begins depends on the number of tasks
+        (1, (7, 8), ROWS, 1, False),
+        (1, (9, 9), ROWS, 3, False),
+        (1, (7, 7), ROWS - 1, 1, False),
+    ],
+)
+def test_when_a_pixel_is_multiplied_alone(N, size, filters, kernel, single):
+    geometry = shapes.conv_geometry(30, size, (filters, 30, kernel, kernel), 1, 0, 1, 1)
+    assert correlation.plan_forward(N, filters, 30, geometry, 4, 1).sizes.single == single
+
+
+@pytest.mark.usefixtures("always_threads")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_number_of_threads_changes_which_pixel_is_alone(dtype):
+    rng = np.random.default_rng(0)
+    I, F = rng.standard_normal((1, 50, 25, 25)).astype(dtype), rng.standard_normal((ROWS, 50, 1, 1)).astype(dtype)
+    geometry = shapes.conv_geometry(50, (25, 25), F.shape, 1, 0, 1, 1)
+    plans = [correlation.plan_forward(1, ROWS, 50, geometry, F.itemsize, number) for number in (1, 2, 3)]
+    assert all(plan.sizes.single for plan in plans)
+    assert [plan.sizes.bands for plan in plans] == [1, 2, 3]
+    found = set()
+    for number in (1, 2, 3):
+        numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))
+        O = np.empty((1, ROWS, 25, 25), dtype)
+        gemm.forward(I, F, np.zeros(ROWS, dtype), geometry, O)
+        found.add(O.tobytes())
+    assert len(found) == 1
 
 
 def test_only_what_occupies_several_threads_is_divided(monkeypatch):
@@ -383,7 +420,9 @@ def test_filters_that_are_not_finite(size, fault):
 def test_one_window_over_the_whole_image_is_a_product():
     for case in CASES:
         *_, geometry = problem(case, np.float32)
-        assert (correlation.one_window(geometry) is not None) == (case in ("one window", "single pixels")), case
+        assert (correlation.one_window(geometry) is not None) == (
+            case in ("one window", "single pixels", "one pixel alone")
+        ), case
 
 
 @pytest.mark.parametrize("plan", [correlation.plan_forward, correlation.plan_grad_input])

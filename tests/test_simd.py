@@ -202,3 +202,11 @@ def test_the_largest_number_of_a_vector(dtype):
     for place in range(lanes):
         assert largest(-np.abs(np.arange(lanes) - place).astype(dtype)) == 0
     assert largest(np.full(lanes, -np.inf, dtype)) == -np.inf
+
+
+@DTYPES
+def test_the_total_of_a_vector(dtype):
+    total = njit(lambda array: simd.total_of(simd.load(array, 0)))
+    lanes = simd.lanes(dtype)
+    assert total(numbers(lanes, dtype)) == lanes * (lanes + 1) // 2
+    assert np.isnan(total(np.array([np.inf, -np.inf] * (lanes // 2), dtype)))

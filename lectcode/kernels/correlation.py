@@ -72,6 +72,7 @@ class Sizes(NamedTuple):
     steps: int  # of all bands, the last of which may be shorter
     padded: bool  # the source is copied; else it is packed
     unpacked: bool  # but full tiles of pixels that follow each other are read where they are
+    single: bool  # the last pixel of a map, alone in its tile, is multiplied by `lectcode.kernels.single`
     size: tuple  # of the source
     corner: tuple
     stride: tuple
@@ -296,6 +297,10 @@ def _plan(problem, K_w, filters, threads):
     whole_blocks = kernel == "blocks" and rows == blocks * block and blocks <= BLOCKS
     inside_only = all(axis.corner >= 0 and axis.corner + axis.last < axis.size for axis in (y, x))
     unpacked = not padded and inside_only and whole_blocks and source <= NEAR
+    # Bands of a map that is one long row begin where tiles begin: so threads do not change which pixel is alone.
+    one_row, neighbours = x.steps == x.size == 1, filters[1] == len(elements) == 1
+    by_blocks = not padded and kernel == "blocks" and rows >= block
+    single = by_blocks and one_row and neighbours and N == 1 and problem.pixels % tile == 1
     # blocks whose results wait for the rest of their sums, or for their places
     waiting = 0 if kernel == "rows" else 1 if depth >= K else together
     workspace = (
@@ -317,6 +322,7 @@ def _plan(problem, K_w, filters, threads):
         steps=y.steps,
         padded=padded,
         unpacked=unpacked,
+        single=single,
         size=(y.size, x.size),
         corner=(y.corner, x.corner),
         stride=(y.stride, x.stride),

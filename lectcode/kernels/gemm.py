@@ -15,11 +15,12 @@ image use are not worth it: there the product is turned, G takes their place, wh
 is added up by `lectcode.kernels.fold`.
 
 Where groups are many or filters few and of one pixel, no matrix product is the best way: `lectcode.kernels.grouped` and
-`pointwise` take over.
+`pointwise` take over; and `single`, for the one pixel that a map may leave when it has filled its tiles.
 
 The gradient of the filters is another product, see `lectcode.kernels.gemm_filters`.
 
-Every sum is added in the order of k, in blocks: a result does not depend on stripes, tasks or threads.
+Every sum is added in the order of k, in blocks, or as in `single` for a pixel that depends on the shapes alone: a
+result does not depend on stripes, tasks or threads.
 """
 
 from math import prod
@@ -48,6 +49,7 @@ from lectcode.kernels.finite import finite
 from lectcode.kernels.fold import ADD, TURN, fold, turn
 from lectcode.kernels.panels import cut, find_pixels, first_row, pack, pack_filters, pad_image, plan_moves, unpack
 from lectcode.kernels.simd import frozen, lanes, lanes_of
+from lectcode.kernels.single import add_dots, gather
 from lectcode.kernels.threads import share, useful
 
 # Bytes of a plane of G, at most, and numbers in the filters, at least, with which the gradient of the input is turned.
@@ -166,7 +168,7 @@ def _multiply(K, A, a, row, columns, i, B, b, lines, j, C, c, pitch, D, d, add, 
 @inlined  # a call would count the references to each array, for each panel
 def _multiply_blocks(
     sizes, blocks, block_0, packed_from, group, k, depth, A, columns, i, F, T, t, lines_T, j_T, whole, B, b, lines,
-    j, length, C, O, o, places, count, last_k, D,
+    j, length, C, O, o, places, count, last_k, D, pixel,
 ):  # fmt: skip
     """Multiply `length` pixels with blocks of filters, from row k of the product on.
 
@@ -190,9 +192,14 @@ def _multiply_blocks(
             )
         for x in range(direct, length, width):
             vectors = (length - x + lanes - 1) // lanes
-            _multiply(
-                depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, C, c + x, sizes.stripe, D, d, k > 0, vectors
-            )
+            if sizes.single and length - x == 1:
+                f = group * F_group + row * F_row + k
+                add_dots(depth, F, f, F_row, pixel, block, C, c + x, sizes.stripe, D, d, k > 0)
+            else:
+                _multiply(
+                    depth, A, a, sizes.A_row, columns, i, B, b + x, lines, j, C, c + x, sizes.stripe, D, d, k > 0,
+                    vectors,
+                )  # fmt: skip
         if last_k and direct < length:
             # What the block before computes as well is its own: another task may be adding to it just now.
             twice = number * block - row
@@ -223,6 +230,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
     dense, dense_A = np.empty(DEPTH, np.int64), np.empty(DEPTH, np.int64)  # columns of a panel, of packed filters
     for k in range(DEPTH):
         dense[k], dense_A[k] = k * pitch, k * block
+    pixel = np.empty(DEPTH, X.dtype)  # the channels of one that is alone
     pieces, places = np.empty((stripe, 3), np.int64), np.empty((stripe, 3), np.int64)
     moves = np.empty((stripe, 3), np.int64)
     masks = np.empty((sizes.taps, stripe), np.int64)
@@ -284,6 +292,8 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
                         unpacked = whole
                         pieces[0, 0] += unpacked
                         pieces[0, 1] -= unpacked
+                    if sizes.single and length % width == 1:  # the last pixel is not packed
+                        pieces[0, 1] -= 1
                     number = plan_moves(pieces, cuts, step, lanes, True, moves)
                     where = number, begin + unpacked, across, rows, row_begin, column
                     padding = find_pixels(moves, *where, inside_part, bits)
@@ -293,6 +303,8 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
                     if not sizes.padded:
                         if number > 0:
                             pack(X, X_part, lines, at, depth, t, step, moves, number, bits, padding, B, pitch)
+                        if sizes.single and length % width == 1:
+                            gather(X, X_part + pieces[0, 0] + pieces[0, 1], lines, at, depth, pixel)
                         b, lines_b, j = -unpacked, dense, 0
                     T, t_0, lines_T, j_T = panel, b, lines_b, j
                     if unpacked > 0:
@@ -308,6 +320,7 @@ def _correlate(X, F, bias, numbers, parts, lines, columns, inside, order, O, wor
                         _multiply_blocks(
                             sizes, here, some[0], packed_from, group, k, depth, A, columns_A, i_A, F, T, t_0,
                             lines_T, j_T, whole, B, b, lines_b, j, length, C, O, O_part, places, count, last_k, D,
+                            pixel,
                         )  # fmt: skip
 
 
